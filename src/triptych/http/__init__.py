@@ -1,0 +1,1 @@
+"""The one HTTP client: values in, values out, one deadline, guarded downloads, redaction."""

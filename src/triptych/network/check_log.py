@@ -1,0 +1,220 @@
+"""What the log says of a receipt: whether it has it, whether it is late, what is missing, and which rules were in force."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from triptych.network.evidence import Evidence, Line, Verdict
+from triptych.network.history import MERGE_DELAY_MS, History, Told
+from triptych.network.jose import kid_of
+from triptych.network.receipt import Receipt
+from triptych.network.statement import Statement
+from triptych.tlog.checkpoint import Checkpoint
+from triptych.tlog.errors import TlogError
+from triptych.tlog.note import ED25519, Note, Signed, VerifierKey
+from triptych.tlog.policy import TrustPolicy
+from triptych.tlog.proof import TlogProof, verify_proof
+
+_SWITCH_MS = 1_000  # a decision that was under way when the policy changed
+_SHOWN = 12  # missing numbers that are spelled out
+
+
+def signer_line(receipt: Receipt, evidence: Evidence) -> Line:
+    """Whether the receipt is signed by a key that is trusted, or by one that handed over to such a key later."""
+    trusted = {*evidence.keys, *(key.public for key in (evidence.trust.logs if evidence.trust else ()))}
+    hand_overs = [s for _, s in evidence.history.of_kind("key")] if evidence.history else []
+    ended = next((s for s in hand_overs if s.kid == receipt.kid), None)
+    if ended is not None and receipt.payload["issued_ms"] > ended.issued_ms:
+        return Line("signer", "FALSE", f"The key {receipt.kid} handed over to {ended.payload['new']} before, at "
+                    f"{ended.issued_ms} (milliseconds since 1970): it may not sign after that.")  # fmt: skip
+    until = f" It was in use until {ended.issued_ms}, then it handed over." if ended else ""
+    if not trusted:
+        return Line("signer", "not checked", f"Whose key {receipt.kid} is: give a key that you trust with --key, or a "
+                    "trust policy that names the log.")  # fmt: skip
+    names = {kid_of(one) for one in trusted}
+    if receipt.kid in names:
+        return Line("signer", "proved", f"It is a key that you trust.{until}")
+    if names & set(successors(receipt.kid, hand_overs)):
+        said = f"The key {receipt.kid} handed over to one that you trust; both have signed that."
+        return Line("signer", "proved", f"{said}{until}")
+    return Line("signer", "FALSE", f"It is signed by {receipt.kid}; you trust {', '.join(sorted(names))}.")
+
+
+def successors(kid: str, hand_overs: Sequence[Statement]) -> list[str]:
+    """The keys that came after one, each by the hand-over of the one before."""
+    found: list[str] = []
+    following = {s.kid: str(s.payload["new"]) for s in reversed(hand_overs)}
+    while (kid := following.get(kid, "")) and kid not in found:
+        found.append(kid)
+    return found
+
+
+def log_lines(receipt: Receipt, evidence: Evidence) -> list[Line]:
+    """The proof, the log that was brought, or both."""
+    lines = [*_proof(receipt, evidence)] if evidence.proof is not None else []
+    history = evidence.history
+    if evidence.log_fault is not None:
+        return [*lines, Line("log", "FALSE", f"The log that you brought is not to be believed: {evidence.log_fault}")]
+    if history is None:
+        return lines or [Line("log", "not checked", "Whether the log has it: give its proof with --proof, or the log "
+                              "with --log.")]  # fmt: skip
+    return [*lines, *_whole(receipt, history, proved=bool(lines))]
+
+
+def _proof(receipt: Receipt, evidence: Evidence) -> Iterable[Line]:
+    data, trust = evidence.proof or b"", evidence.trust
+    try:
+        policy = trust or own_log(TlogProof.parse(data).checkpoint, receipt.public)
+        found = verify_proof(data, receipt.leaf, policy)
+    except TlogError as error:
+        return [Line("log", "FALSE", str(error))]
+    whose = "of a log that you trust" if trust else "of the log that the same key signs"
+    said = f"It is entry {found.index} of {found.checkpoint.size} {whose}: {found.checkpoint.origin}."
+    return [Line("log", "proved", said), _witnesses(found.cosigned)]
+
+
+def own_log(note: bytes, public: bytes) -> TrustPolicy:
+    """The policy that believes whatever log a receipt's own key signs. Raises TlogError."""
+    checkpoint = Checkpoint.parse(Note.parse(note).text)
+    return TrustPolicy(logs=(VerifierKey(checkpoint.origin, ED25519, public),))
+
+
+def _witnesses(cosigned: Sequence[Signed]) -> Line:
+    if cosigned:
+        names = ", ".join(signed.key.name for signed in cosigned)
+        return Line("witnesses", "proved", f"The checkpoint is cosigned by {names}.")
+    return Line(
+        "witnesses", "not checked", "No witness that you trust has cosigned: others might be shown another log."
+    )
+
+
+def _whole(receipt: Receipt, history: History, *, proved: bool) -> list[Line]:
+    index = history.find(receipt.leaf)
+    lines: list[Line] = []
+    if index is not None and not proved:
+        whose = "a log that you trust" if history.trusted else "a log whose key you were not given"
+        lines = [Line("log", "proved", f"It is entry {index} of {history.size} of {whose}: {history.origin}."),
+                 _witnesses(history.trusted_as.cosigned)]  # fmt: skip
+    return [*lines, _omission(receipt, history, index), _sequence(receipt, history)]
+
+
+def _omission(receipt: Receipt, history: History, index: int | None) -> Line:
+    """What shows that the log had its time: a witness's clock, an entry that says it is later, or the reader's clock."""
+    if index is not None:
+        return Line("omission", "proved", f"The log that you brought has it, as entry {index}.")
+    due = int(receipt.payload["issued_ms"]) + MERGE_DELAY_MS
+    times = [(s.time * 1000, f"{s.key.name} cosigned this log") for s in history.trusted_as.cosigned if s.time]
+    later = max(history.told, key=lambda one: one.issued_ms, default=None)
+    if later is not None:
+        times.append((later.issued_ms, f"its entry {later.index} was signed"))
+    if history.read_ms is not None:
+        times.append((history.read_ms, "you fetched its checkpoint, by your own clock"))
+    moment, what = max(times, default=(0, ""))
+    if moment > due:
+        said = f"The log of {history.size} entries leaves it out: it was due at {due}, and at {moment} {what}."
+        return Line("omission", "FALSE", said)
+    return Line("omission", "not checked", f"The log of {history.size} entries does not have it, and nothing shows that "
+                f"its time is over: it is due within a minute, at {due}.")  # fmt: skip
+
+
+def _sequence(receipt: Receipt, history: History) -> Line:
+    """The numbers that the signer's receipts have in this log: each once, none missing."""
+    mine = [one for one in history.told if one.kid == receipt.kid and one.seq is not None]
+    numbers = [one.seq for one in mine if one.seq is not None]
+    if not numbers:
+        return Line("numbers", "not checked", "The log has no receipt of this key.")
+    twice = _twice(mine)
+    if twice:
+        return Line(
+            "numbers", "FALSE", f"The key has signed number {twice[0]} twice: entries {twice[1]} and {twice[2]}."
+        )
+    top = max(numbers)
+    missing = sorted(set(range(top + 1)) - set(numbers))
+    if not missing:
+        return Line("numbers", "proved", f"The log has every receipt of this key from 0 to {top}.")
+    shown = ", ".join(map(str, missing[:_SHOWN])) + (", …" if len(missing) > _SHOWN else "")
+    if _overdue(missing, mine, history):
+        return Line("numbers", "FALSE", f"The log leaves out {len(missing)} receipts of this key: number {shown}.")
+    return Line("numbers", "not checked", f"Number {shown} of this key may still be on its way into the log.")
+
+
+def _twice(mine: Sequence[Told]) -> tuple[int, int, int] | None:
+    seen: dict[int | None, int] = {}
+    for one in mine:
+        if one.seq in seen:
+            return one.seq or 0, seen[one.seq], one.index
+        seen[one.seq] = one.index
+    return None
+
+
+def _overdue(missing: Sequence[int], mine: Sequence[Told], history: History) -> bool:
+    """Whether a number above the first missing one was signed longer than the merge delay before another entry."""
+    newest = max(one.issued_ms for one in history.told)
+    return any((one.seq or 0) > missing[0] and one.issued_ms + MERGE_DELAY_MS < newest for one in mine)
+
+
+def in_force(stated: Mapping[str, Any], receipt: Receipt, evidence: Evidence) -> Line:
+    """Whether the policy was the active one when it was decided, by what the log had stated before it had the receipt:
+    what was entered after it may have been made up to fit."""
+    what, history = "policy in force", evidence.history
+    if history is None:
+        return Line(what, "not checked", "Give the log with --log to see which policy was the active one then.")
+    place = history.find(receipt.leaf)
+    if place is None:
+        return Line(
+            what, "not checked", "The log does not have the receipt, so nothing shows which statements came before."
+        )
+    hand_overs = [s for _, s in history.of_kind("key")]
+    family = {receipt.kid, *successors(receipt.kid, hand_overs), *_before(receipt.kid, hand_overs)}
+    known = [
+        _Active(int(s.payload["active_ms"]), index, s) for index, s in history.of_kind("policy") if s.kid in family
+    ]
+    return Line(what, *_in_force(known, place, int(stated["taken_ms"]), str(stated.get("policy_id"))))
+
+
+class _Active(NamedTuple):
+    """A policy was the active one from `since_ms` on, by an entry of the log."""
+
+    since_ms: int
+    place: int
+    statement: Statement
+
+    @property
+    def policy_id(self) -> str:
+        return str(self.statement.payload["policy_id"])
+
+    def late(self, taken: int) -> bool:
+        """Whether it was signed neither as soon as the policy was active, nor before the decision."""
+        issued = self.statement.issued_ms
+        return issued > self.since_ms + MERGE_DELAY_MS and issued > taken
+
+
+def _in_force(known: Sequence[_Active], place: int, taken: int, mine: str) -> tuple[Verdict, str]:
+    begun = sorted((one for one in known if one.since_ms <= taken), key=lambda one: one[:2])
+    before = [one for one in begun if one.place < place]
+    if not before:
+        return "not checked", "Before the receipt, the log states no policy of this signer that was active by then."
+    active, earlier = before[-1], before[-2:-1]
+    since, index = active.since_ms, active.place
+    if active.late(taken):
+        issued = active.statement.issued_ms
+        return "not checked", f"Entry {index} tells of the policy from {since} on, and was signed only at {issued}."
+    if begun[-1] != active and not begun[-1].late(taken):
+        return "not checked", (f"By entry {index} the active policy was {active.policy_id}; for the same time the log "
+                               "states another, but only after the receipt.")  # fmt: skip
+    if active.policy_id == mine:
+        return "proved", f"By entry {index} it was the active policy from {since} on."
+    if earlier and taken - since < _SWITCH_MS and earlier[0].policy_id == mine:
+        return "proved", f"It was the active policy until {since}, less than a second before (entry {index})."
+    elsewhere = (
+        "The log states this policy for another time; by" if any(one.policy_id == mine for one in known) else "By"
+    )
+    return "FALSE", f"{elsewhere} entry {index} the active policy at {taken} was {active.policy_id}."
+
+
+def _before(kid: str, hand_overs: Sequence[Statement]) -> list[str]:
+    """The keys that came before one."""
+    found: list[str] = []
+    earlier = {str(s.payload["new"]): s.kid for s in hand_overs}
+    while (kid := earlier.get(kid, "")) and kid not in found:
+        found.append(kid)
+    return found

@@ -1,0 +1,209 @@
+"""Fits a request to what a card offers, and writes down what became of every feature.
+
+An adapter takes each value through one of the methods; what it takes no interest in ends as `unsupported` in `done()`,
+so that nothing can be dropped without a word.
+"""
+
+import math
+
+from triptych.spec.errors import BadRequestError
+from triptych.spec.image import Adjustment, AdjustmentKind, AspectRatio, ImageRequest, InputImage, Size
+from triptych.spec.model import ModelCard
+from triptych.spec.sizing import (
+    choose_resolution,
+    choose_size,
+    nearest_ratio,
+    resolution_side,
+    size_allowed,
+    size_within,
+)
+
+__all__ = ["Fit", "nearest_ratio", "resolution_side", "size_allowed", "size_within"]
+
+_RATIO_SLACK = 0.01  # relative difference under which two ratios count as the same shape
+_WRITTEN = {
+    "aspect_ratio": "--ar", "size": "--size", "resolution": "--size", "negative_prompt": "--no", "seed": "--seed",
+    "quality": "--quality", "background": "--bg", "version": "--v",
+}  # fmt: skip
+"""Features by the names that people write them with."""
+MASK_EMULATED = "this model takes no mask: the picture goes to it whole, and what it changes outside is put back here"
+_CLASS_RANGE = (0.9, 1.25)  # how the side of a picture may differ from the side that its size class stands for
+
+
+class Fit:
+    """One request on its way into one body. Use once."""
+
+    def __init__(self, request: ImageRequest, card: ModelCard) -> None:
+        self.request = request
+        self.card = card
+        self._records: dict[str, Adjustment] = {}
+
+    def record(self, feature: str, kind: AdjustmentKind, detail: str) -> None:
+        """Notes what became of a feature; the last word on a feature holds."""
+        self._records[feature] = Adjustment(feature, kind, detail)
+
+    def native(self, *features: str) -> None:
+        """These features, where asked for, are sent as they are."""
+        for feature in features:
+            if feature in self.request.features():
+                self.record(feature, "native", "sent as asked")
+
+    def prompt(self) -> str:
+        """The prompt. Byte-identical, but for an `Avoid:` sentence where the model has no negative prompt."""
+        request = self.request
+        text = request.prompt
+        if request.parts:
+            self.record("parts", "emulated", "weights are expressed by the order of the words only")
+        if request.negative_prompt is not None and not self.card.capabilities.negative_prompt:
+            self.record("negative_prompt", "emulated", f"added to the prompt: “Avoid: {request.negative_prompt}.”")
+            text = f"{text}\n\nAvoid: {request.negative_prompt}."
+        limit = self.card.capabilities.max_prompt_chars
+        if limit is not None and len(text) > limit:
+            raise BadRequestError(
+                f"The prompt has {len(text)} characters; {self.card.name} takes {limit}.",
+                hint="Shorten the prompt or choose another model.", param="prompt", provider=self.card.provider,
+            )  # fmt: skip
+        return text
+
+    def negative_prompt(self) -> str | None:
+        """The negative prompt for a model that has the field."""
+        if self.request.negative_prompt is not None and self.card.capabilities.negative_prompt:
+            self.native("negative_prompt")
+            return self.request.negative_prompt
+        return None
+
+    def seed(self) -> int | None:
+        """The seed where the model takes one."""
+        if self.card.capabilities.seed:
+            self.native("seed")
+            return self.request.seed
+        return None
+
+    def count(self) -> int:
+        """How many pictures this one call is asked for; more than the model takes at once is an error here, because
+        requests are split before they reach an adapter."""
+        if self.request.n > self.card.capabilities.max_images_per_call:
+            raise BadRequestError(
+                f"{self.card.name} makes {self.card.capabilities.max_images_per_call} per call, {self.request.n} asked for.",
+                param="n", provider=self.card.provider,
+            )  # fmt: skip
+        self.native("n")
+        return self.request.n
+
+    def choice(self, feature: str, allowed: tuple[str, ...], aliases: dict[str, str] | None = None) -> str | None:
+        """One of a list of words, by an alias where the model's word differs."""
+        value = getattr(self.request, feature)
+        if value is None or not allowed:
+            return None
+        chosen = value if value in allowed else (aliases or {}).get(value)
+        if chosen is None or chosen not in allowed:
+            self.record(feature, "unsupported", f"{value} is not offered here; it has {', '.join(allowed)}")
+            return None
+        if chosen == value:
+            self.native(feature)
+        else:
+            self.record(feature, "adjusted", f"asked for {value}, sent {chosen}")
+        return chosen
+
+    def aspect_ratio(self) -> AspectRatio | None:
+        """The nearest ratio from the card's list, for a ratio or a pixel size that was asked for."""
+        wanted = self.request.aspect_ratio or (self.request.size.ratio if self.request.size else None)
+        if wanted is None or not self.card.capabilities.aspect_ratios:
+            return None
+        ratio = nearest_ratio(wanted, self.card.capabilities.aspect_ratios)
+        if self.request.aspect_ratio is not None:
+            if abs(ratio.value / wanted.value - 1) <= _RATIO_SLACK:
+                self.native("aspect_ratio")
+            else:
+                self.record("aspect_ratio", "adjusted", f"asked for {wanted}, the nearest this model offers is {ratio}")
+        if self.request.size is not None:
+            self.record("size", "adjusted", f"asked for {self.request.size}; this model takes a shape, sent {ratio}")
+        return ratio
+
+    def resolution(self) -> str | None:
+        """The size class from the card's list: as asked, else the smallest that covers a pixel size, else None."""
+        asked = self.request.resolution
+        chosen = choose_resolution(self.card.capabilities, self.request)
+        if chosen is not None and asked is not None:
+            same = chosen.lower() == asked.lower()
+            self.record("resolution", "native" if same else "adjusted",
+                        "sent as asked" if same else f"asked for {asked}, sent {chosen}")  # fmt: skip
+        return chosen
+
+    def size(self, *, default: Size | None = None) -> Size | None:
+        """A pixel size for a card that lists sizes or has a rule for them; `default` when nothing was asked for."""
+        request = self.request
+        if request.size is None and request.aspect_ratio is None and request.resolution is None:
+            return default
+        chosen = choose_size(self.card.capabilities, request)
+        if chosen is not None:
+            self._record_size(chosen)
+        return chosen
+
+    def _record_size(self, chosen: Size) -> None:
+        request = self.request
+        if request.size is not None:
+            same = chosen == request.size
+            self.record("size", "native" if same else "adjusted",
+                        "sent as asked" if same else f"asked for {request.size}, sent {chosen}")  # fmt: skip
+        if request.aspect_ratio is not None:
+            same = abs(chosen.width / chosen.height / request.aspect_ratio.value - 1) <= 2 * _RATIO_SLACK
+            self.record("aspect_ratio", "native" if same else "adjusted",
+                        f"sent as {chosen}" if same else f"asked for {request.aspect_ratio}, sent {chosen}")  # fmt: skip
+        if request.resolution is not None and request.size is not None:
+            self.record(
+                "resolution", "adjusted", f"asked for {request.resolution}; the pixel size decides, sent {chosen}"
+            )
+        elif request.resolution is not None:
+            off = math.sqrt(chosen.pixels) / resolution_side(request.resolution)
+            same = _CLASS_RANGE[0] <= off <= _CLASS_RANGE[1]
+            self.record("resolution", "native" if same else "adjusted",
+                        f"sent as {chosen}" if same else f"asked for {request.resolution}, sent {chosen}")  # fmt: skip
+
+    def images(self) -> tuple[InputImage, ...]:
+        """The input pictures, cut at the model's limit: the picture to edit first, then subject, layout, style."""
+        if not self.request.images:
+            return ()
+        limit = self.card.capabilities.max_input_images
+        if limit == 0:
+            raise BadRequestError(
+                f"{self.card.name} takes no pictures as input.", param="image", provider=self.card.provider,
+                hint="Choose a model that can edit, or remove the pictures.",
+            )  # fmt: skip
+        rank = {"edit": 0, "subject": 1, "layout": 2, "style": 3}
+        ordered = sorted(self.request.images, key=lambda image: rank[image.role])
+        if len(ordered) > limit:
+            left_out = ", ".join(image.role for image in ordered[limit:])
+            self.record("images", "adjusted", f"{limit} of {len(ordered)} pictures sent; left out: {left_out}")
+        else:
+            self.native("images")
+        return tuple(ordered[:limit])
+
+    def mask(self) -> InputImage | None:
+        """The mask, for a model that takes one. Any other model that edits gets the picture whole, and what it changes
+        outside of the mask is put back once its answer is here; one that takes no pictures is an error."""
+        mask = self.request.mask
+        if mask is None:
+            return None
+        if not self.card.capabilities.mask:
+            if not self.request.images or not self.card.capabilities.max_input_images:
+                raise BadRequestError(
+                    f"{self.card.name} takes no mask without a picture to edit.", param="mask",
+                    provider=self.card.provider, hint="Add the picture, and choose a model that can edit.",
+                )  # fmt: skip
+            self.record("mask", "emulated", MASK_EMULATED)
+            return None
+        self.native("mask")
+        return mask
+
+    def done(self) -> tuple[Adjustment, ...]:
+        """What became of everything that was asked for, in a fixed order."""
+        for feature in self.request.features() - set(self._records):
+            if feature == "output_format":
+                self.record(feature, "emulated", f"converted to {self.request.output_format} after it arrived")
+            elif feature == "previews":
+                self.record(feature, "unsupported", "this model sends no previews")
+            else:
+                name = _WRITTEN.get(feature, f"--{feature}" if feature in self.request.knobs else None)
+                self.record(feature, "unsupported", f"this model has no {name or feature.replace('_', ' ')}")
+        return tuple(self._records[feature] for feature in sorted(self._records))

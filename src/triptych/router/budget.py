@@ -1,0 +1,298 @@
+"""Money: held before anything is sent, settled by what it cost, released when it cost nothing.
+
+A reservation is closed exactly once. One that was never closed, because the process died, goes on counting against its
+caps until `reconcile` settles it as unknown. All amounts are micro-dollars.
+
+The provider decides what a call costs, so one single call may end above its estimate, and so above a cap; after that no cap
+lets anything through. Where an endpoint did that lately, the difference is held beside the estimate: the margin, a
+reservation without an endpoint, released when its call is closed (see `overrun`).
+
+A price that nobody knows is held as zero with `known=False`: it shows as unknown in every total. Zero would be no limit
+at all, so a call with an unknown price is refused under any cap, unless the caps say `allow_unknown_price`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import structlog
+
+from triptych.router.overrun import SURPRISE, Overruns
+from triptych.router.price import usd
+from triptych.router.shielded import finish, start
+from triptych.spec.clock import Clock
+from triptych.spec.errors import BudgetError, StorageError
+from triptych.spec.ids import new_id
+from triptych.spec.image import Billed, Cost
+from triptych.spec.records import LedgerEntry, LedgerKind
+from triptych.store.base import RecordStore, Spend
+
+_log = structlog.get_logger(__name__)
+
+_CAP_NAMES = {"run": "this run", "day": "the day", "key": "this API key", "project": "this project"}
+_CAP_HINTS = {
+    "run": "Raise the cap of the run, ask for fewer pictures, or choose a cheaper model.",
+    "day": "Raise the day's cap in the settings or on the page, or wait for the next day (UTC).",
+    "key": "Raise the cap of this API key, or use another key.",
+    "project": "Raise the cap of projects in the settings, or use another project.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """Limits in micro-dollars, None for none. `key` and `project` are over all that one of them ever spent."""
+
+    run: int | None = None
+    day: int | None = None
+    key: int | None = None
+    project: int | None = None
+    allow_unknown_price: bool = False
+
+    def limits(self) -> dict[str, int]:
+        """The caps that are set, by the names the store knows."""
+        named = {"run": self.run, "day": self.day, "key": self.key, "project": self.project}
+        return {name: limit for name, limit in named.items() if limit is not None}
+
+
+NO_CAPS = Caps()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """On whose account a call goes."""
+
+    run_id: str
+    tile_id: str
+    api_key: str | None = None
+    project: str | None = None
+    caps: Caps = NO_CAPS
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An open reservation, the estimate it was made for, and what is held beside it for a charge above that."""
+
+    entry: LedgerEntry
+    estimate: Cost
+    margin: LedgerEntry | None = None
+
+
+class Budget:
+    """The ledger as the router uses it."""
+
+    def __init__(self, store: RecordStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._overruns = Overruns(store, clock)
+
+    async def check(self, payer: Payer, endpoint: str, estimate: Cost) -> None:
+        """Raises BudgetError when a cap has no room for all of this. For a request of several calls, each of which is
+        reserved by itself: it is refused as a whole before its first call."""
+        limits = self._limits(payer, estimate)
+        bound = await self._bound(endpoint, estimate, limits)
+        refused = await self._refusing(payer, limits, bound, self._today())
+        if refused is not None:
+            raise _over(*refused, limits, estimate, bound)
+
+    async def roomy(self, payer: Payer, endpoint: str, estimate: Cost) -> bool:
+        """Whether the calls of this estimate may go out side by side: every cap could hold it if all of them cost far
+        more. Else they go one after another, so that after a surprise no further one is sent."""
+        limits = self._caps_of(payer)
+        if not limits or estimate.amount_micro_usd == 0:
+            return True
+        if estimate.amount_micro_usd is None:
+            return False
+        try:
+            most = max(await self._bound(endpoint, estimate, limits), SURPRISE * estimate.amount_micro_usd)
+            return await self._refusing(payer, limits, most, self._today()) is None
+        except StorageError as error:
+            _log.warning("spending not read", endpoint=endpoint, error=error.message)
+            return False
+
+    async def reserve(self, payer: Payer, endpoint: str, estimate: Cost) -> Hold:
+        """Holds the estimate, and a margin where this endpoint charged more lately. Raises BudgetError, with nothing held,
+        when a cap would be passed; it says which cap, what is spent, what this costs, and how to raise it."""
+        limits = self._limits(payer, estimate)
+        bound = await self._bound(endpoint, estimate, limits)
+        entry = self._reservation(payer, endpoint, estimate.amount_micro_usd)
+        over = bound - entry.amount_micro_usd
+        spent = await self._write_reservation(entry, {name: limit - over for name, limit in limits.items()})
+        hold = Hold(entry, estimate)
+        if spent is None and over:
+            margin = self._reservation(payer, None, over)
+            spent = await self._write_margin(hold, margin, limits)
+            hold = replace(hold, margin=margin)
+        if spent is not None:
+            refused = await self._refusing(payer, limits, bound, entry.day)
+            cap, now_spent = refused or (min(limits, key=lambda name: limits[name]), spent)
+            raise _over(cap, now_spent, limits, estimate, bound)
+        return hold
+
+    def _reservation(self, payer: Payer, endpoint: str | None, amount: int | None) -> LedgerEntry:
+        now = self._clock.now_ms()
+        return LedgerEntry(
+            id=new_id("led", now),
+            reservation=new_id("rsv", now),
+            kind="reserve",
+            amount_micro_usd=amount or 0,
+            known=amount is not None,
+            created_ms=now,
+            day=self._today(),
+            run_id=payer.run_id,
+            tile_id=payer.tile_id,
+            api_key=payer.api_key,
+            project=payer.project,
+            endpoint=endpoint,
+        )
+
+    async def _bound(self, endpoint: str, estimate: Cost, limits: Mapping[str, int]) -> int:
+        amount = estimate.amount_micro_usd or 0
+        return max(amount, await self._overruns.bound(endpoint, amount)) if limits and amount else amount
+
+    async def adopt(self, tile_id: str, endpoint: str, reservation: str = "") -> Hold | None:
+        """The open reservation of a tile from before a restart, the one at the endpoint where it is not named; None when
+        it was closed meanwhile."""
+        for entry in await self._held(tile_id):
+            if entry.reservation == reservation or (not reservation and entry.endpoint == endpoint):
+                return Hold(entry, Cost(entry.amount_micro_usd, "table") if entry.known else Cost(None, "unknown"))
+        return None
+
+    async def close(self, hold: Hold, billed: Billed, cost: Cost) -> None:
+        """Settles or releases. Not billed: released. Billed with a known amount: settled at it. Else settled at what is
+        known or estimated, marked as unknown.
+
+        When the ledger cannot be written the reservation stays open, which is the safe side, and that is logged.
+        """
+        kind: LedgerKind = "release" if billed == "no" else "settle"
+        known = billed == "no" or (billed == "yes" and cost.amount_micro_usd is not None)
+        amount = cost.amount_micro_usd if cost.amount_micro_usd is not None else hold.entry.amount_micro_usd
+        entry = self._closing(hold.entry, kind, 0 if kind == "release" else amount, known=known)
+        if billed == "yes" and known and hold.entry.known:
+            self._overruns.learn(hold.entry.endpoint, hold.entry.amount_micro_usd, amount)
+        try:
+            await self._store.close_reservation(entry)
+            if hold.margin is not None:
+                await self._store.close_reservation(self._closing(hold.margin, "release", 0, known=True))
+        except StorageError as error:
+            _log.warning("reservation left open", reservation=entry.reservation, error=error.message)
+
+    async def reconcile(self, tile_id: str, *, kept: Sequence[Hold | None] = ()) -> tuple[str, ...]:
+        """Settles as unknown what a lost tile still holds, all but `kept`, and releases its margins. Returns the
+        reservations it closed."""
+        left_open = {hold.entry.reservation for hold in kept if hold is not None}
+        closed = [
+            entry.reservation
+            for entry in await self._held(tile_id)
+            if entry.reservation not in left_open and await self._store.close_reservation(self._lost(entry))
+        ]
+        return tuple(closed)
+
+    def _lost(self, entry: LedgerEntry) -> LedgerEntry:
+        if entry.endpoint is None:  # a margin: nobody can be charged on it
+            return self._closing(entry, "release", 0, known=True)
+        return self._closing(entry, "settle", entry.amount_micro_usd, known=False)
+
+    async def give_back(self, tile_id: str) -> None:
+        """Releases what a tile holds that is known not to have been billed."""
+        for entry in await self._held(tile_id):
+            await self._store.close_reservation(self._closing(entry, "release", 0, known=True))
+
+    async def _held(self, tile_id: str) -> tuple[LedgerEntry, ...]:
+        """The open reservations of a tile."""
+        entries = await self._store.ledger(tile_id=tile_id)
+        closed = {entry.reservation for entry in entries if entry.kind != "reserve"}
+        return tuple(entry for entry in entries if entry.reservation not in closed)
+
+    def _closing(self, held: LedgerEntry, kind: LedgerKind, amount: int, *, known: bool) -> LedgerEntry:
+        """The day stays that of the reservation, so that a charge counts where its cap was checked."""
+        now = self._clock.now_ms()
+        return replace(
+            held, id=new_id("led", now), kind=kind, amount_micro_usd=amount, known=known, created_ms=now
+        )  # fmt: skip
+
+    def _limits(self, payer: Payer, estimate: Cost) -> dict[str, int]:
+        """The caps to hold this against: none for what is free."""
+        limits = self._caps_of(payer)
+        if estimate.amount_micro_usd is None and limits and not payer.caps.allow_unknown_price:
+            names = " and ".join(_CAP_NAMES[name] for name in limits)
+            raise BudgetError(
+                f"Nobody knows what this costs here, and there is a spending cap for {names}.",
+                hint="Choose a model with a known price, allow unknown prices, or remove the cap.",
+                param="model",
+            )
+        return {} if estimate.amount_micro_usd == 0 else limits
+
+    def _caps_of(self, payer: Payer) -> dict[str, int]:
+        limits = payer.caps.limits()
+        if payer.api_key is None:
+            limits.pop("key", None)
+        if payer.project is None:
+            limits.pop("project", None)
+        return limits
+
+    async def _write_margin(self, hold: Hold, margin: LedgerEntry, limits: Mapping[str, int]) -> Spend | None:
+        """The margin beside what is held already. Without it nothing stays held."""
+        refused: Spend | None = None
+        written = False
+        try:
+            refused = await self._write_reservation(margin, limits)
+            written = refused is None
+        finally:
+            if not written:
+                await finish(self.close(hold, "no", Cost(0, "unknown")))
+        return refused
+
+    async def _write_reservation(self, entry: LedgerEntry, limits: Mapping[str, int]) -> Spend | None:
+        """One write that ends as a whole: stopped meanwhile, what was reserved is released again."""
+        writing = start(self._store.reserve(entry, limits))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await finish(self._take_back(writing, entry))
+            raise
+
+    async def _take_back(self, writing: "asyncio.Task[Spend | None]", entry: LedgerEntry) -> None:
+        try:
+            refused = await writing
+        except StorageError as error:
+            _log.warning("reservation not written", reservation=entry.reservation, error=error.message)
+            return
+        if refused is None:
+            await self.close(Hold(entry, Cost(0, "unknown")), "no", Cost(0, "unknown"))
+
+    async def _refusing(
+        self, payer: Payer, limits: Mapping[str, int], amount: int, day: str
+    ) -> tuple[str, Spend] | None:
+        """The first cap without room for an amount, and what is spent under it."""
+        for name, limit in limits.items():
+            spent = await self._store.spend(
+                run_id=payer.run_id if name == "run" else None,
+                day=day if name == "day" else None,
+                api_key=payer.api_key if name == "key" else None,
+                project=payer.project if name == "project" else None,
+            )
+            if spent.amount_micro_usd + amount > limit:
+                return name, spent
+        return None
+
+    def _today(self) -> str:
+        return datetime.fromtimestamp(self._clock.now_ms() // 1000, UTC).date().isoformat()
+
+
+def _over(cap: str, spent: Spend, limits: Mapping[str, int], estimate: Cost, bound: int) -> BudgetError:
+    amount = estimate.amount_micro_usd or 0
+    unknown = f" ({spent.unknown} of the charges are not known)" if spent.unknown else ""
+    most = f", or up to {usd(bound)} by what was charged here lately" if bound > amount else ""
+    passed = (
+        " A charge was above its estimate, for the provider decides it; nothing more is sent under this cap."
+        if spent.amount_micro_usd > limits[cap]
+        else ""
+    )
+    return BudgetError(
+        f"The spending cap for {_CAP_NAMES[cap]} is {usd(limits[cap])}: {usd(spent.amount_micro_usd)} is spent or "
+        f"held{unknown}, and this would cost {usd(amount)}{most}.{passed} Nothing was sent.",
+        hint=_CAP_HINTS[cap],
+        amount_micro_usd=amount,
+        detail=cap,
+    )

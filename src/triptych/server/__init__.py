@@ -1,0 +1,1 @@
+"""The ASGI application: the OpenAI-compatible API, the studio's own API, events and the page."""

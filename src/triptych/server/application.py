@@ -1,0 +1,142 @@
+"""The ASGI application: routes, the order of the layers, and what happens at start and stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from triptych.app.container import App
+from triptych.app.model_views import listed, model_views
+from triptych.server.auth import LocalOnly
+from triptych.server.errors import HANDLERS
+from triptych.server.events import events_response
+from triptych.server.gallery_api import GalleryApi
+from triptych.server.openai_images import ImagesApi
+from triptych.server.picks_api import PicksApi
+from triptych.server.public import Doors, public_app
+from triptych.server.receipts_api import ReceiptsApi
+from triptych.server.router_api import RouterApi
+from triptych.server.studio_api import StudioApi, reply
+from triptych.server.usage_api import UsageApi
+from triptych.server.witness_api import WitnessApi
+from triptych.spec.errors import NotFoundError, UnknownModelError
+from triptych.studio.models import Names
+from triptych.web import assets
+
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+
+class Site:
+    """The page, its files, events, health, and the list of models in OpenAI's shape."""
+
+    def __init__(self, app: App, studio: StudioApi, stopping: asyncio.Event) -> None:
+        self._app = app
+        self._studio = studio
+        self.stopping = stopping
+
+    async def page(self, request: Request) -> Response:
+        html, headers = assets.page(dict(await self._studio.boot()), path=request.url.path)
+        return HTMLResponse(html, headers=headers)
+
+    async def asset(self, request: Request) -> Response:
+        found = assets.asset(
+            request.path_params["path"], "gzip" in request.headers.get("accept-encoding", ""),
+            version=request.path_params["version"],
+        )  # fmt: skip
+        if found is None:
+            raise NotFoundError("There is no such file in this version of the page.", hint="Reload the page.")
+        return Response(found.body, headers=dict(found.headers))
+
+    async def favicon(self, _: Request) -> Response:
+        return RedirectResponse(f"/web/{assets.VERSION}/mark.svg", 308)
+
+    async def events(self, request: Request) -> Response:
+        return events_response(request, self._app.bus, self.stopping)
+
+    async def health(self, _: Request) -> Response:
+        return reply({"status": "ok"})
+
+    async def openai_models(self, _: Request) -> Response:
+        """`GET /v1/models`: what can be used now, in OpenAI's shape, with our facts beside it."""
+        usable = {"ready", "limited"}
+        views = [v for v in model_views(self._app.models, self._app.router) if v["state"] in usable]
+        data = [{"id": v["id"], "object": "model", "created": 0, "owned_by": v["maker"], "triptych": v} for v in views]
+        return reply({"object": "list", "data": data})
+
+    async def openai_model(self, request: Request) -> Response:
+        """`GET /v1/models/{id}`. Raises UnknownModelError with the near names."""
+        name = request.path_params["id"]
+        views = model_views(self._app.models, self._app.router)
+        found = next((v for v in views if v["id"] == name), None)
+        if found is None:
+            Names(self._app.models).resolve(name)
+            raise UnknownModelError(f"{name!r} is no single model, so there is nothing to show for it.",
+                                    hint="See GET /v1/models.", param="model")  # fmt: skip
+        return reply(
+            {"id": found["id"], "object": "model", "created": 0, "owned_by": found["maker"], "triptych": found}
+        )
+
+    def announce_models(self, _: str) -> None:
+        """Tells every page that models or keys changed."""
+        self._app.bus.publish("models", listed(self._app.models, self._app.router, self._app.picks))
+
+
+def build(
+    app: App,
+    lifespan: Lifespan | None = None,
+    stopping: asyncio.Event | None = None,
+    public_port: int | None = None,
+) -> ASGIApp:
+    """The application over an opened App. `lifespan` is entered before the first request and left after the last;
+    once `stopping` is set, open event streams end, because the server waits for every answer before it stops. Whoever
+    comes in by `public_port` sees what is public and nothing else."""
+    studio, images = StudioApi(app), ImagesApi(app)
+    router, receipts, witness, usage = RouterApi(app), ReceiptsApi(app), WitnessApi(app), UsageApi(app)
+    site = Site(app, studio, stopping or asyncio.Event())
+    app.models.on_change(site.announce_models)
+
+    @asynccontextmanager
+    async def life(_: Starlette) -> AsyncIterator[None]:
+        if lifespan is None:
+            yield
+        else:
+            async with lifespan():
+                yield
+
+    starlette = Starlette(
+        routes=[  # looked through in this order: first what is asked most
+            Route("/v1/images/generations", images.generations, methods=["POST"]),
+            Route("/v1/images/edits", images.edits, methods=["POST"]),
+            Route("/", site.page),
+            Route("/gallery", site.page),
+            Route("/models", site.page),
+            Route("/router", site.page),
+            Route("/ranking", site.page),
+            Route("/favicon.ico", site.favicon),
+            Route("/web/{version}/{path:path}", site.asset),
+            Route("/healthz", site.health),
+            Route("/api/events", site.events),
+            *studio.routes(),
+            *router.routes(),
+            *witness.routes(),
+            *receipts.routes(),
+            *usage.routes(),
+            *PicksApi(app).routes(),
+            *GalleryApi(app).routes(),
+            Route("/v1/models", site.openai_models),
+            Route("/v1/models/{id:path}", site.openai_model),
+        ],
+        exception_handlers=HANDLERS,
+        lifespan=life,
+    )
+    private = LocalOnly(starlette)
+    if public_port is None:
+        return private
+    files = Route("/web/{version}/{path:path}", site.asset)
+    public = [*router.public_routes(), *witness.routes(), *receipts.public_routes(), *usage.routes(), files]
+    return Doors(private, public_app(public), public_port)

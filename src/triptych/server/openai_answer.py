@@ -1,0 +1,182 @@
+"""The answer to an image call: OpenAI's fields, and what only we say under `triptych`.
+
+It is made from what is stored, so that it is the same whenever it is asked for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import pybase64
+from starlette.responses import Response
+
+from triptych.server.errors import as_json, envelope, error_response
+from triptych.server.openai_fields import ImageCall
+from triptych.spec import errors
+from triptych.spec.errors import AmbiguousError, TriptychError
+from triptych.spec.image import Usage
+from triptych.spec.model import WireRecord
+from triptych.spec.records import FINAL_STATES, AttemptRecord, PictureRecord, TileError
+from triptych.store.receipts import ReceiptRecord
+from triptych.studio.views import TileView, difference
+
+RECEIPT_HEADER = "X-Triptych-Receipt"
+_KINDS: dict[str, type[TriptychError]] = {
+    kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TriptychError)
+}
+
+
+class TileFailedError(TriptychError):
+    """A failure that has no class of its own: a bug of ours, or a tile lost in a restart."""
+
+    def __init__(self, code: str, failure: str, message: str, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.code = code  # type: ignore[misc]  # the record says which error it was
+        self.failure = failure  # type: ignore[misc,assignment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is sent back: pictures with their facts, or an error. `about` are the facts that an error has besides."""
+
+    content: dict[str, Any] = field(default_factory=dict)
+    error: TriptychError | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    receipt: str | None = None
+
+    def response(self, headers: Mapping[str, str]) -> Response:
+        """The answer as a whole."""
+        headers = {**headers, **({RECEIPT_HEADER: self.receipt} if self.receipt else {})}
+        if self.error is not None:
+            return error_response(self.error, self.about, headers)
+        return Response(as_json(self.content), 200, {"Cache-Control": "no-store", **headers}, "application/json")
+
+    def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The last events of a stream: one for each picture, or the error."""
+        if self.error is not None:
+            yield "error", envelope(self.error, self.about)
+            return
+        shared = {name: self.content[name] for name in ("quality", "background", "usage", "triptych")}
+        for item in self.content["data"]:
+            size = f"{item['triptych']['width']}x{item['triptych']['height']}"
+            kind = item["triptych"]["media_type"].rpartition("/")[2]
+            yield "completed", {**item, **shared, "created_at": self.content["created"], "size": size,
+                                "output_format": kind, "triptych": {**self.content["triptych"], **item["triptych"]}}  # fmt: skip
+
+
+def answer_of(
+    tile: TileView,
+    attempts: Sequence[AttemptRecord],
+    call: ImageCall,
+    pictures: Sequence[bytes],
+    base: str,
+    receipt: ReceiptRecord | None = None,
+) -> Answer:
+    """The answer for a tile, with its receipt. `pictures` are its bytes in order, empty when addresses were asked for; those begin with
+    `base`, the address of this server as the client wrote it."""
+    record = tile.record
+    told = [_attempt(attempt) for attempt in attempts]
+    signed = None if receipt is None else {"id": receipt.id, "jws": receipt.body}
+    name = None if receipt is None else receipt.id
+    if record.state != "done":
+        about = {"run": record.run_id, "tile": record.id, "attempts": told, "receipt": signed}
+        return Answer(error=_failure(tile), about=about, receipt=name)
+    first, asked = tile.pictures[0], call.request
+    warnings = [msgspec.to_builtins(a) for a in (*record.adjustments, *call.notes) if a.kind != "native"]
+    content = {
+        "created": (record.ended_ms or record.updated_ms) // 1000,
+        "background": asked.background or "auto",
+        "output_format": first.media_type.rpartition("/")[2],
+        "quality": asked.quality or "auto",
+        "size": f"{first.width}x{first.height}",
+        "data": [_item(p, pictures[i] if pictures else None, base) for i, p in enumerate(tile.pictures)],
+        "usage": _usage(record.usage),
+        "triptych": {
+            "run": record.run_id, "tile": record.id, "endpoint": record.endpoint, "model_served": record.model_served,
+            "lane": record.lane, "attempts": told, "warnings": warnings,
+            "cost": msgspec.to_builtins(record.cost or record.estimate), "billed": record.billed,
+            "estimate": msgspec.to_builtins(record.estimate), "difference_micro_usd": difference(record),
+            "receipt": signed,
+        },
+    }  # fmt: skip
+    return Answer(content=content, receipt=name)
+
+
+def _failure(tile: TileView) -> TriptychError:
+    """Why a tile has no picture."""
+    record = tile.record
+    if record.state not in FINAL_STATES and record.job is None:
+        return AmbiguousError(
+            "The server stopped before this picture was made; it is made after the next start.",
+            hint="Find it in the studio, or ask again with the same Idempotency-Key.",
+        )
+    if record.state not in FINAL_STATES:
+        return AmbiguousError(
+            "The server stopped meanwhile; the provider goes on with the job, and it is picked up at the next start.",
+            hint="Find it in the studio, or ask again with the same Idempotency-Key.",
+        )
+    found = record.error or TileError(code="cancelled", failure="rejected", message="It was cancelled.", hint=None,
+                                      billed=record.billed)  # fmt: skip
+    amount = record.cost.amount_micro_usd if record.cost is not None else None
+    facts: dict[str, Any] = {
+        "hint": found.hint, "provider": found.provider or _provider(record.endpoint), "status": found.status,
+        "param": found.param, "billed": found.billed, "retry_after_s": found.retry_after_s,
+        "upstream": found.upstream, "amount_micro_usd": amount,
+    }  # fmt: skip
+    kind = _KINDS.get(found.code)
+    if kind is None:
+        return TileFailedError(found.code, found.failure, found.message, **facts)
+    return kind(found.message, **facts)
+
+
+def _provider(endpoint: str | None) -> str | None:
+    return endpoint.partition("/")[0] if endpoint else None
+
+
+def _usage(usage: Usage | None) -> dict[str, Any] | None:
+    """Tokens in OpenAI's shape; None where the provider counts none, and null for what it does not say."""
+    if usage is None or usage.output_tokens is None:
+        return None
+    total = usage.total_tokens
+    if total is None and usage.input_tokens is not None:
+        total = usage.input_tokens + usage.output_tokens
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "total_tokens": total,
+        "input_tokens_details": {
+            "text_tokens": usage.input_text_tokens, "image_tokens": usage.input_image_tokens,
+        },
+        "output_tokens_details": {"image_tokens": usage.output_image_tokens, "text_tokens": None},
+    }  # fmt: skip
+
+
+def _item(picture: PictureRecord, data: bytes | None, base: str) -> dict[str, Any]:
+    return {
+        "b64_json": None if data is None else _quoted(data),
+        "url": None if data is not None else f"{base}/api/images/{picture.id}",
+        "revised_prompt": picture.revised_prompt,
+        "triptych": {
+            "image": picture.id, "sha256": picture.sha256, "seed": picture.seed, "width": picture.width,
+            "height": picture.height, "media_type": picture.media_type, "cost": msgspec.to_builtins(picture.cost),
+        },
+    }  # fmt: skip
+
+
+def _quoted(data: bytes) -> msgspec.Raw:
+    """Base64 as a JSON string that is ready to be sent: nobody has to look through megabytes for what to escape."""
+    return msgspec.Raw(b'"%b"' % pybase64.b64encode(data))
+
+
+def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
+    kept = ("id", "number", "endpoint", "started_ms", "ended_ms", "outcome", "error", "cost", "billed", "hedge")
+    built: dict[str, Any] = msgspec.to_builtins(attempt)
+    return {**{name: built[name] for name in kept}, "calls": [_call(wire) for wire in attempt.wires]}
+
+
+def _call(wire: WireRecord) -> dict[str, Any]:
+    """Whom a call went to and how it was answered; what was in it is for the inspector."""
+    return {"step": wire.step, "host": urlsplit(wire.url).netloc.rpartition("@")[2], "status": wire.status,
+            "ms": wire.ms, "request_id": wire.request_id, "calls": wire.calls}  # fmt: skip

@@ -1,0 +1,1 @@
+"""The migration scripts, run by `triptych.store.schema`."""

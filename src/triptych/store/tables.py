@@ -1,0 +1,266 @@
+"""The tables. A record is kept whole as JSON in `body`; the other columns are what is searched, sorted and summed by.
+
+So a field that is added to a record needs no migration, and every record comes back exactly as it was saved. Money is
+the exception: the ledger and its balances are plain columns.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
+
+from triptych.spec.records import FINAL_STATES
+
+VERSION_TABLE = "triptych_version"
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+"""Every schema this program knows, oldest first; the last one is the schema it works with. Held by a test against the
+migration scripts, so that opening a database that is up to date does not have to load them."""
+
+METADATA = MetaData()
+_SERIAL = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up only in a column typed INTEGER
+_FAILED = text("state IN ('blocked', 'failed', 'lost')")
+_UNFINISHED = text("state NOT IN (" + ", ".join(f"'{state}'" for state in sorted(FINAL_STATES)) + ")")
+
+runs = Table(
+    "runs",
+    METADATA,
+    Column("id", String, primary_key=True),
+    # The order of the gallery: milliseconds * 2^20, plus a count within the millisecond. The full-text index uses it
+    # as its row number, which is what makes "newest first" a walk and not a sort.
+    Column("seq", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("source", String, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("project", String),
+    Column("blind", Boolean, nullable=False, server_default=false()),
+    Index("ix_runs_seq", "seq"),
+    Index("ix_runs_list", "deleted", "seq", "id"),
+    Index("ix_runs_source", "deleted", "source", "seq", "id"),
+)
+
+tiles = Table(
+    "tiles",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("run_id", String, ForeignKey("runs.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("owner", String),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_tiles_run", "run_id", "position"),
+    Index("ix_tiles_unfinished", "created_ms", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
+    Index("ix_tiles_failed", "run_id", sqlite_where=_FAILED, postgresql_where=_FAILED),
+)
+
+pictures = Table(
+    "pictures",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("tile_id", String, ForeignKey("tiles.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_pictures_tile", "tile_id", "position"),
+    Index("ix_pictures_sha256", "sha256"),
+)
+
+_UNSEEN = text("shape IS NULL")
+gallery = Table(
+    "gallery",
+    METADATA,
+    # As of runs: the order, and the row number of the full-text index.
+    Column("seq", _SERIAL, primary_key=True, autoincrement=False),
+    Column("id", String, nullable=False, unique=True),  # of the picture
+    Column("tile_id", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("width", BigInteger, nullable=False),
+    Column("height", BigInteger, nullable=False),
+    Column("cost_micro_usd", BigInteger),
+    Column("blind", Boolean, nullable=False),
+    Column("project", String),
+    Column("stars", Integer, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("trashed_ms", BigInteger),
+    Column("shape", String),  # None: nobody has looked yet
+    Column("tone", String),
+    Column("colours", String, nullable=False),
+    Column("tags", Text, nullable=False),
+    # What is searched: `words` of the prompt and model, `facts` of the tile, `notes` of the tags, `signs` of the marks.
+    Column("words", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("signs", Text, nullable=False),
+    # Holds what a list is filtered by, so that a rare filter reads this index and not the rows.
+    Index("ix_gallery_list", "trashed_ms", "seq", "blind", "run_id", "cost_micro_usd", "width", "height", "project"),
+    Index("ix_gallery_unseen", "seq", sqlite_where=_UNSEEN, postgresql_where=_UNSEEN),
+)
+
+attempts = Table(
+    "attempts",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("tile_id", String, ForeignKey("tiles.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("endpoint", String, nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("outcome", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_attempts_tile", "tile_id", "number"),
+    Index("ix_attempts_endpoint", "endpoint", "ended_ms"),
+)
+
+decisions = Table(
+    "decisions",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("tile_id", String, ForeignKey("tiles.id"), nullable=False),
+    Column("taken_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_decisions_tile", "tile_id", "taken_ms"),
+)
+
+policies = Table(
+    "policies",
+    METADATA,
+    Column("id", String, primary_key=True),  # SHA-256 of the body, which is kept to the byte
+    Column("created_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+policy_activations = Table(
+    "policy_activations",
+    METADATA,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("policy_id", String, ForeignKey("policies.id"), nullable=False),
+    Column("active_ms", BigInteger, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    METADATA,
+    Column("id", String, primary_key=True),  # SHA-256 of the body, so the same snapshot is kept once
+    Column("body", Text, nullable=False),
+)
+
+_UNLOGGED = text("log_index IS NULL")
+receipts = Table(
+    "receipts",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("tile_id", String, ForeignKey("tiles.id"), nullable=False),
+    Column("signer", String, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),  # as it was signed, to the byte
+    Column("private", Text, nullable=False),
+    Column("log_origin", String),
+    Column("log_index", BigInteger),
+    Index("ux_receipts_tile", "tile_id", unique=True),  # a tile ends once
+    Index("ux_receipts_seq", "signer", "seq", unique=True),
+    Index("ix_receipts_log", "log_origin", "log_index"),
+    Index("ix_receipts_unlogged", "created_ms", sqlite_where=_UNLOGGED, postgresql_where=_UNLOGGED),
+)
+
+statements = Table(
+    "statements",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("signer", String, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),  # as it was signed, to the byte
+    Column("log_origin", String),
+    Column("log_index", BigInteger),
+    Index("ix_statements_kind", "kind", "created_ms"),
+    Index("ix_statements_log", "log_origin", "log_index"),
+    Index("ix_statements_unlogged", "created_ms", sqlite_where=_UNLOGGED, postgresql_where=_UNLOGGED),
+)
+
+picks = Table(
+    "picks",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("run_id", String),  # no foreign key: a taste outlives the run that it was shown in
+    Column("task", String, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_picks_task", "task", "created_ms"),
+    Index("ix_picks_run", "run_id"),
+)
+
+_RESERVES = text("kind = 'reserve'")
+_CLOSES = text("kind <> 'reserve'")
+ledger = Table(
+    "ledger",
+    METADATA,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("reservation", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("amount_micro_usd", BigInteger, nullable=False),
+    Column("known", Boolean, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("day", String, nullable=False),
+    # No foreign keys: what was paid stays in the books whatever becomes of the run.
+    Column("run_id", String),
+    Column("tile_id", String),
+    Column("api_key", String),
+    Column("endpoint", String),
+    Column("project", String),
+    # A reservation is made once and closed once, whatever the program does.
+    Index("ux_ledger_reserve", "reservation", unique=True, sqlite_where=_RESERVES, postgresql_where=_RESERVES),
+    Index("ux_ledger_close", "reservation", unique=True, sqlite_where=_CLOSES, postgresql_where=_CLOSES),
+    Index("ix_ledger_run", "run_id"),
+    Index("ix_ledger_tile", "tile_id"),
+    Index("ix_ledger_day", "day"),
+    Index("ix_ledger_key", "api_key"),
+    Index("ix_ledger_project", "project"),
+)
+
+balances = Table(
+    "balances",
+    METADATA,
+    # What the ledger adds up to for each run, day and key, and in all: written with the entry, so that looking at a
+    # cap costs the same after a million entries.
+    Column("scope", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("amount_micro_usd", BigInteger, nullable=False),
+    Column("unknown", BigInteger, nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    METADATA,
+    Column("scope", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("body_sha256", String, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("status", Integer),
+    Column("response", Text),
+)
+
+settings = Table(
+    "settings",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+)

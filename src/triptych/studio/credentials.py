@@ -1,0 +1,160 @@
+"""Content credentials of pictures: what a provider's file came with, and the ones that a file gets when it is handed over.
+
+A receipt signs the hash of the bytes that are kept, and those stay as they are. The file that a person takes home is
+another one, with a manifest in it that names the receipt. Taken out again (`triptych.imaging.bare`) it leaves the bytes that
+the receipt signs: so both the receipt and a reader of content credentials hold for the file. See docs/decisions.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+import structlog
+
+from triptych import __version__
+from triptych.imaging import credentials
+from triptych.imaging.bare import bare, has_credentials
+from triptych.imaging.credentials import PARENT
+from triptych.network.check_images import RECEIPT_LABEL
+from triptych.network.credentials import CredentialKey
+from triptych.spec.errors import TriptychError
+from triptych.spec.json import Json
+from triptych.spec.records import PictureRecord, TileRecord, UpstreamCredentials
+from triptych.store.base import BlobStore
+from triptych.store.receipts import ReceiptRecord
+
+Embedded = Literal["embedded", "off", "not_installed", "unsupported", "failed"]
+_SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_TAKEN = frozenset({"image/png", "image/jpeg", "image/webp"})
+_log = structlog.get_logger("triptych.credentials")
+
+
+class Workshop(Protocol):
+    """What is needed of imaging."""
+
+    async def read_credentials(self, data: bytes, anchors: str | None = None) -> dict[str, Any]: ...
+    async def embed_credentials(
+        self,
+        data: bytes,
+        manifest: Mapping[str, Any],
+        *,
+        chain: str,
+        sign: Callable[[bytes], bytes],
+        parent: bytes = b"",
+    ) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A file as it is handed over. `credentials` says whether it has ours, and if not, why not: then it is the kept one,
+    byte for byte, with whatever it came with."""
+
+    data: bytes
+    credentials: Embedded
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Reads and makes content credentials. `on` is the user's switch; `anchors` are certificates (PEM) of signers that are
+    believed; `installed` says whether the package is there."""
+
+    blobs: BlobStore
+    workshop: Workshop
+    key: CredentialKey
+    on: bool = True
+    anchors: str | None = None
+    installed: Callable[[], bool] = credentials.installed
+
+    async def upstream(self, data: bytes, *, carried: bool) -> UpstreamCredentials | None:
+        """What a provider's file came with; None when it came with nothing. Never raises for what is wrong with it."""
+        if not has_credentials(data):
+            return None
+        if not self.installed():
+            return UpstreamCredentials(state="unread", carried=carried)
+        try:
+            said = await self.workshop.read_credentials(data, self.anchors)
+        except TriptychError as error:
+            _log.warning("content credentials cannot be read", reason=error.message)
+            return UpstreamCredentials(state="broken", carried=carried)
+        return UpstreamCredentials(
+            state=said["state"], issuer=said["issuer"], generator=said["generator"], carried=carried
+        )
+
+    async def deliver(
+        self, tile: TileRecord, picture: PictureRecord, data: bytes, receipt: ReceiptRecord | None, *, is_ai: bool
+    ) -> Delivered:
+        """The file for a person to keep. A picture is never lost over its credentials: without them it goes as it is."""
+        if not self.on or picture.media_type not in _TAKEN:
+            return Delivered(data, "off" if not self.on else "unsupported")
+        if not self.installed():
+            return Delivered(data, "not_installed")
+        try:
+            parent = await self._parent(tile, picture, data)
+            said = manifest(tile, picture, receipt, is_ai=is_ai, edited=parent is not None)
+            made = await self.workshop.embed_credentials(
+                data, said, chain=self.key.chain, sign=self.key.sign, parent=parent or b""
+            )
+        except TriptychError as error:
+            _log.warning("a picture goes without content credentials", picture=picture.id, reason=error.message)
+            return Delivered(data, "failed")
+        if not await asyncio.to_thread(lambda: bare(made) == bare(data)):
+            _log.warning("content credentials changed a picture; it goes without them", picture=picture.id)
+            return Delivered(data, "failed")
+        return Delivered(made, "embedded")
+
+    async def _parent(self, tile: TileRecord, picture: PictureRecord, data: bytes) -> bytes | None:
+        """The picture that this one was made from: the provider's own file where that has credentials, else the first
+        one that was to be edited."""
+        if picture.credentials is not None and picture.credentials.carried:
+            return data
+        if picture.credentials is not None:
+            return await self._blob(picture.received.sha256 if picture.received else None)
+        given: Any = tile.request.get("images", ())
+        edited = next((one for one in given if one.get("role") == "edit"), None)
+        return None if edited is None else await self._blob(edited.get("sha256"))
+
+    async def _blob(self, sha256: str | None) -> bytes | None:
+        return None if sha256 is None else await self.blobs.get(sha256)
+
+
+async def sha256_of(data: bytes, *, without_credentials: bool = False) -> str:
+    """In lower-case hex, off the event loop."""
+    return await asyncio.to_thread(lambda: hashlib.sha256(bare(data) if without_credentials else data).hexdigest())
+
+
+def manifest(
+    tile: TileRecord, picture: PictureRecord, receipt: ReceiptRecord | None, *, is_ai: bool, edited: bool
+) -> dict[str, Json]:
+    """The manifest for c2pa-python: who made the picture and how, and its receipt. Nothing that was written is in it.
+
+    The first action is `c2pa.created`, or `c2pa.opened` for a picture made from another one (C2PA 2.2, section 18.15);
+    digital source types are IPTC's, and the painters' is `algorithmicMedia`, for they are no AI.
+    """
+    agent: dict[str, Json] = {"name": tile.model_served or tile.endpoint or tile.model}
+    made: dict[str, Json] = {
+        "softwareAgent": agent,
+        "digitalSourceType": f"{_SOURCE}{'trainedAlgorithmicMedia' if is_ai else 'algorithmicMedia'}",
+        "when": datetime.fromtimestamp(picture.created_ms // 1000, UTC).isoformat().replace("+00:00", "Z"),
+    }
+    opened: dict[str, Json] = {"action": "c2pa.opened", "parameters": {"ingredientIds": [PARENT]}}
+    actions: list[Json] = [{"action": "c2pa.created", **made}]
+    if edited and picture.credentials is None:
+        actions = [opened, {"action": "c2pa.edited", **made}]
+    elif edited:
+        actions = [opened, *([{"action": "c2pa.transcoded"}] if picture.received else [])]
+    about: dict[str, Json] = {
+        "picture_sha256": picture.sha256, "model_asked": tile.model, "model_served": tile.model_served,
+        "endpoint": tile.endpoint,
+    }  # fmt: skip
+    if receipt is not None:
+        about |= {"receipt": receipt.id, "receipt_sha256": hashlib.sha256(receipt.body.encode()).hexdigest()}
+    return {
+        "claim_generator_info": [{"name": "Triptych", "version": __version__}],
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": actions}},
+            {"label": RECEIPT_LABEL, "data": about},
+        ],
+    }

@@ -1,0 +1,38 @@
+"""What a run keeps of what was asked for, and what can be read out of it again."""
+
+from typing import Any, get_args
+
+from msgspec import to_builtins
+
+from triptych.spec.image import Role
+from triptych.spec.json import Json, JsonObject
+from triptych.spec.records import Parent, RunRecord
+from triptych.studio.planning import Asked, Draft, PictureRef
+
+
+def settings_of(asked: Asked, draft: Draft) -> JsonObject:
+    """What a run keeps besides its text: enough to do it again with another model."""
+    notes: list[Json] = [{"kind": n.kind, "token": n.token, "message": n.message} for n in draft.notes]
+    images: list[Json] = [{"sha256": ref.sha256, "role": ref.role} for ref in asked.images]
+    return {
+        "grammar": True, "models": list(draft.models), "n": draft.n, "repeat": draft.prompt.repeat,
+        "blind": draft.prompt.blind, "budget_micro_usd": draft.budget_micro_usd, "images": images, "mask": asked.mask,
+        "notes": notes, "project": asked.project, "parent": to_builtins(asked.parent),
+    }  # fmt: skip
+
+
+def asked_again(run: RunRecord, model: str) -> Asked:
+    """What the run was started with, for one more model."""
+    kept: dict[str, Any] = dict(run.settings)
+    images = tuple(
+        PictureRef(sha256=str(ref["sha256"]), role=ref["role"] if ref["role"] in get_args(Role) else "edit")
+        for ref in kept.get("images") or ()
+    )
+    return Asked(text=run.text, only=model, n=kept.get("n"), images=images, mask=kept.get("mask"),
+                 project=kept.get("project"), parent=parent_of(run))  # fmt: skip
+
+
+def parent_of(run: RunRecord) -> Parent | None:
+    """The picture that the run's tiles are made from, where it was started from one."""
+    kept: Any = run.settings.get("parent")
+    return None if kept is None else Parent(tile=str(kept["tile"]), picture=str(kept["picture"]))

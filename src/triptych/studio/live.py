@@ -1,0 +1,152 @@
+"""Tiles at work: what is shown of them between two writes to the store, and who listens."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from triptych.imaging.header import header
+from triptych.router.merge import total_cost
+from triptych.spec.clock import Clock
+from triptych.spec.errors import HostileContentError, TriptychError
+from triptych.spec.image import UNKNOWN_COST, Billed, Cost
+from triptych.spec.json import Json
+from triptych.spec.model import Progress
+from triptych.spec.records import FINAL_STATES, AttemptRecord, PictureRecord, TileRecord
+from triptych.store.base import Bus
+from triptych.studio.views import Now, TileNews, TileView
+
+_PAUSE_S = 0.125  # between two events of one tile about progress
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """One tile at work."""
+
+    record: TileRecord
+    blind: bool = False
+    now: Now = field(default_factory=Now)
+    pictures: tuple[PictureRecord, ...] = ()  # kept already, by position
+    came: dict[str, bytes] = field(default_factory=dict, repr=False)  # by picture, what was kept while calls were out
+    job_over: bool = False  # the job in the record has ended well
+    arriving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    attempts: dict[str, AttemptRecord] = field(default_factory=dict)
+    error: TriptychError | None = None
+    seen: TileView | None = None  # as it was last shown
+    preview: bytes | None = None
+    previews: int = 0
+    job_attempt: str | None = None
+    stop: Literal["user", "shutdown"] | None = None
+    task: "asyncio.Task[None] | None" = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    published: dict[str, Json] = field(default_factory=dict)
+    published_at: float = float("-inf")
+    later: "asyncio.Task[None] | None" = None
+    followers: "set[asyncio.Queue[TileNews]]" = field(default_factory=set)
+
+    def has_job(self) -> bool:
+        """Whether a provider still works on a job of it."""
+        return any(one.job is not None and one.outcome == "running" for one in self.attempts.values())
+
+    def billed(self) -> Billed:
+        """Over all attempts so far; one that is still out may be billed once something was sent."""
+        found = {
+            "unknown" if attempt.outcome == "running" and attempt.wires else attempt.billed
+            for attempt in self.attempts.values()
+        }
+        return "yes" if "yes" in found else "unknown" if "unknown" in found else "no"
+
+    def cost(self) -> Cost | None:
+        """Over all attempts so far, None when none of them was billed."""
+        counted = [
+            UNKNOWN_COST if attempt.outcome == "running" else attempt.cost or UNKNOWN_COST
+            for attempt in self.attempts.values()
+            if attempt.billed != "no" or (attempt.outcome == "running" and attempt.wires)
+        ]
+        return total_cost(counted) if counted else None
+
+    def take(self, progress: Progress) -> bytes | None:
+        """Notes progress; returns a preview that may be shown."""
+        now = self.now
+        now.progress = progress.fraction if progress.fraction is not None else now.progress
+        now.queue_position, now.eta_s = progress.queue_position, progress.eta_s
+        now.note = progress.note
+        if progress.preview is None:
+            return None
+        try:
+            header(progress.preview)
+        except HostileContentError:
+            now.note = "A preview that is no picture was left out."
+            return None
+        self.preview = progress.preview
+        self.previews += 1
+        now.preview = f"/api/previews/{self.record.id}?v={self.previews}"
+        return progress.preview
+
+
+class Announcer:
+    """Tells everybody what changed about a tile, and no more often than a page can draw."""
+
+    def __init__(self, bus: Bus, clock: Clock, view: Callable[[Live], TileView]) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._view = view
+
+    def view(self, live: Live) -> TileView:
+        """The tile as it is now."""
+        seen, record = live.seen, live.record
+        over = seen is not None and seen.record is record and record.state in FINAL_STATES
+        if seen is None or not over or seen.error is not live.error or seen.veiled is not live.blind:
+            seen = live.seen = self._view(live)
+        return seen
+
+    def now(self, live: Live) -> None:
+        """Publishes what changed since the last time, if anything did."""
+        if live.later is not None:
+            live.later.cancel()
+            live.later = None
+        view = self.view(live)
+        body = dict(view.page)
+        changed = {name: value for name, value in body.items() if live.published.get(name, ...) != value}
+        live.published, live.published_at = body, self._clock.monotonic()
+        if changed:
+            self._bus.publish("tile", changed | {"run": live.record.run_id, "id": live.record.id})
+            self.tell(live, TileNews(fields={name: view.json[name] for name in changed}))
+
+    def soon(self, live: Live) -> None:
+        """Publishes at once, or together with what comes within the next moment."""
+        wait = live.published_at + _PAUSE_S - self._clock.monotonic()
+        if wait <= 0:
+            self.now(live)
+        elif live.later is None:
+            live.later = asyncio.ensure_future(self._after(wait, live))
+
+    async def _after(self, seconds: float, live: Live) -> None:
+        await self._clock.sleep(seconds)
+        live.later = None
+        self.now(live)
+
+    @staticmethod
+    def tell(live: Live, news: TileNews) -> None:
+        """Passes news on to everybody who follows this tile."""
+        for follower in live.followers:
+            follower.put_nowait(news)
+
+
+def follow(live: Live) -> AsyncIterator[TileNews]:
+    """The news of a tile from this call on, ending with the one that has `ended` set."""
+    queue: asyncio.Queue[TileNews] = asyncio.Queue()
+    live.followers.add(queue)
+    return _read(live, queue)
+
+
+async def _read(live: Live, queue: "asyncio.Queue[TileNews]") -> AsyncIterator[TileNews]:
+    try:
+        while True:
+            news = await queue.get()
+            yield news
+            if news.ended is not None:
+                return
+    finally:
+        live.followers.discard(queue)

@@ -1,0 +1,427 @@
+"""From what is asked for to requests with prices: everything that can be said before a run is started."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from triptych.router.budget import Caps
+from triptych.router.merge import total_cost
+from triptych.router.parts import price_of
+from triptych.router.price import Price, usd
+from triptych.router.registry import Registry
+from triptych.spec.clock import Clock
+from triptych.spec.errors import BadRequestError, BudgetError, TriptychError, UnknownModelError
+from triptych.spec.image import UNKNOWN_COST, Adjustment, Cost, ImageRequest, InputImage, Role, later_seed
+from triptych.spec.model import ModelCard
+from triptych.spec.records import Parent
+from triptych.store.base import RecordStore, Spend
+from triptych.studio.models import Names
+from triptych.studio.pictures import Pictures
+from triptych.studio.prompt import DEFAULT_LIMIT, PromptNote, PromptPlan, PromptSpec, read_prompt
+from triptych.studio.prompt.expand import COUNT_CEILING
+from triptych.studio.requests import build_request
+from triptych.studio.sizes import size_problem
+from triptych.studio.terms import AT_ONCE, EASEL
+from triptych.studio.variation import varied
+from triptych.studio.views import ModelPlan, PlanView
+
+MOST_TILES = 400
+MOST_CHARACTERS = 32_000
+_FREE_PREVIEWS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureRef:
+    """A picture that was uploaded, and what it is for."""
+
+    sha256: str
+    role: Role = "edit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the page or the command line asks for. `models` are those chosen by hand; `--m` in the text goes before
+    them, as `--n` goes before `n`. `budget_micro_usd` caps this run; `project` is whose cap it counts against."""
+
+    text: str
+    models: tuple[str, ...] = ()
+    n: int | None = None
+    images: tuple[PictureRef, ...] = ()
+    mask: str | None = None
+    budget_micro_usd: int | None = None
+    only: str | None = None  # this model, whatever the text says
+    project: str | None = None
+    parent: Parent | None = None  # the picture that this is made from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A run that could be started. `requests` are by model, one for each prompt; `problem` says why it cannot be."""
+
+    prompt: PromptPlan
+    models: tuple[str, ...]
+    n: int
+    notes: tuple[PromptNote, ...]
+    requests: Mapping[str, tuple[ImageRequest, ...]]
+    estimates: Mapping[str, tuple[Cost, ...]]
+    view: PlanView
+    budget_micro_usd: int | None
+    problem: TriptychError | None
+    repeating: frozenset[str] = frozenset()  # models that make the same picture each time unless there is a seed
+
+    def tiles(self) -> Iterator[tuple[str, ImageRequest, Cost]]:
+        """Model, request and price of every tile, in the order shown. Pictures of one prompt by one model count the
+        seed up, so that they differ and each can be made again alone."""
+        for index in range(len(self.prompt.prompts)):
+            for turn in range(self.prompt.repeat):
+                for model in self.models:
+                    for place in range(self.n):
+                        request = self.requests[model][index]
+                        offset = turn * self.n + place
+                        if request.seed is not None and offset:
+                            request = replace(request, seed=later_seed(request.seed, offset))
+                        elif model in self.repeating:
+                            request = varied(request, offset)
+                        yield model, request, self.estimates[model][index]
+
+
+class Planner:
+    """Reads and prices. `limit` is how many prompts one run may stand for."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        pictures: Pictures,
+        store: RecordStore,
+        clock: Clock,
+        caps: Callable[[], Caps],
+        price: Price,
+        typical: Callable[[ModelCard], tuple[int, int] | None],
+        limit: int = DEFAULT_LIMIT,
+    ) -> None:
+        self._registry = registry
+        self._names: Names | None = None
+        self._pictures = pictures
+        self._store = store
+        self._clock = clock
+        self._caps = caps
+        self._price = price
+        self._typical = typical
+        self._limit = limit
+
+    def names(self) -> Names:
+        """The models there are now, by name."""
+        if self._names is None or self._names.endpoints is not self._registry.endpoints():
+            self._names = Names(self._registry)
+        return self._names
+
+    async def draft(self, asked: Asked) -> Draft:
+        """A model nobody knows is the draft's problem. Raises NotFoundError for a picture that is not there, and
+        BadRequestError for text that cannot be kept and for a parent whose picture and tile do not belong together."""
+        check_text(asked.text)
+        names = self.names()
+        prompt = read_prompt(asked.text, limit=self._limit, model_names=names.mentions())
+        wanted = (asked.only,) if asked.only is not None else prompt.models or asked.models
+        models, unknown = _resolved(names, wanted)
+        await self._check_parent(asked.parent)
+        images = tuple([await self._pictures.input(ref.sha256, ref.role) for ref in asked.images])
+        mask = await self._pictures.input(asked.mask, "edit") if asked.mask else None
+        requests = {model: self._requests(names, model, prompt.prompts, images, mask) for model in models}
+        per_model, estimates = {}, {}
+        n = prompt.n or asked.n or 1
+        for model in models:
+            estimates[model] = tuple(self.estimate(names, model, request) for request in requests[model])
+            images_each = prompt.total * n
+            per_model[model] = self._model_plan(names, model, requests[model], estimates[model], images_each)
+        budgets = [cap for cap in (prompt.budget_micro_usd, asked.budget_micro_usd) if cap is not None]
+        budget = min(budgets, default=None)
+        notes = (
+            *prompt.notes,
+            *(PromptNote("error", name, _sentence(error)) for name, error in unknown.items()),
+            *_more_notes(names, prompt, models, len(images), n),
+        )
+        total = total_cost(plan.cost for plan in per_model.values()) if per_model else UNKNOWN_COST
+        images_in_all = sum(plan.images for plan in per_model.values())
+        sizes = _impossible_size(names, requests)
+        if sizes is not None:  # nothing would be sent, so there is nothing to say about what would be
+            per_model = {model: replace(plan, adjustments=()) for model, plan in per_model.items()}
+        known, unpriced = _known_part(estimates, per_model)
+        problem = (
+            next(iter(unknown.values()), None)
+            or _prompt_problem(prompt, models, images_in_all, total, self._limit)
+            or _mask_problem(images, mask)
+            or sizes
+            or _nobody_can(per_model)
+            or await self._over_caps(total, budget, asked.project)
+        )
+        view = PlanView(
+            prompts=prompt.total, images=images_in_all, total=total, known_micro_usd=known,
+            unknown_count=unpriced, seconds=self._seconds(names, per_model), chips=prompt.chips, notes=notes,
+            models=models, per_model=per_model, allowed=problem is None,
+            reason=_sentence(problem) if problem else None,
+        )  # fmt: skip
+        return Draft(prompt=prompt, models=models, n=n, notes=notes, requests=requests, estimates=estimates, view=view,
+                     budget_micro_usd=budget, problem=problem,
+                     repeating=frozenset(model for model in models if names.repeats_itself(model)))  # fmt: skip
+
+    async def _check_parent(self, parent: Parent | None) -> None:
+        if parent is not None and (await self._pictures.record(parent.picture)).tile_id != parent.tile:
+            raise BadRequestError("The picture in parent is not of the tile in parent.", param="parent")
+
+    def estimate(self, names: Names, model: str, request: ImageRequest) -> Cost:
+        """What a request to a resolved model costs: of several endpoints the cheapest that can be used."""
+        usable = [c for c in names.served_by(model) if names.endpoints[c.id].ready and names.endpoints[c.id].enabled]
+        prices = [price_of(card, request, self._price) for card in usable or names.served_by(model)]
+        known = [cost for cost in prices if cost.amount_micro_usd is not None]
+        return min(known, key=lambda cost: cost.amount_micro_usd or 0) if known else UNKNOWN_COST
+
+    def _seconds(self, names: Names, per_model: Mapping[str, ModelPlan]) -> tuple[int, int] | None:
+        """p50 and p90 of the slowest, whose tiles take turns; None when one of them is not known. The painters share
+        their places, so all their tiles together are one queue."""
+        queues: list[tuple[int, int]] = []
+        painted: list[tuple[int, tuple[int, int]]] = []
+        for model, plan in per_model.items():
+            cards = names.served_by(model)
+            if not cards:
+                continue
+            typical = self._typical(cards[0])
+            if typical is None:
+                return None
+            count = min(plan.images, MOST_TILES)
+            if cards[0].is_ai:
+                turns = math.ceil(count / AT_ONCE)
+                queues.append((typical[0] * turns, typical[1] * turns))
+            else:
+                painted.append((count, typical))
+        if painted:
+            queues.append(_painted_seconds(painted))
+        return (max(low for low, _ in queues), max(high for _, high in queues)) if queues else None
+
+    def check_size(self, names: Names, model: str, request: ImageRequest) -> None:
+        """Raises BadRequestError for a size that is far from everything the model makes."""
+        problem = _impossible_size(names, {model: (request,)})
+        if problem is not None:
+            raise problem
+
+    def _requests(
+        self,
+        names: Names,
+        model: str,
+        prompts: Sequence[PromptSpec],
+        images: Sequence[InputImage],
+        mask: InputImage | None,
+    ) -> tuple[ImageRequest, ...]:
+        cards = names.served_by(model)
+        # Previews of a paid model may cost extra, so they are asked for only where nothing costs anything.
+        previews = _FREE_PREVIEWS if cards and all(card.free and card.capabilities.previews for card in cards) else 0
+        return tuple(
+            build_request(
+                spec, images=images, mask=mask, applies=lambda name: names.meant(name, model), previews=previews
+            )
+            for spec in prompts
+        )
+
+    def _model_plan(
+        self,
+        names: Names,
+        model: str,
+        requests: Sequence[ImageRequest],
+        estimates: Sequence[Cost],
+        images: int,
+    ) -> ModelPlan:
+        cost = total_cost(estimates)
+        if cost.amount_micro_usd is not None and estimates:
+            cost = Cost(cost.amount_micro_usd * images // len(estimates), cost.source)
+        reason: str | None = None
+        adjustments: dict[tuple[str, str], Adjustment] = {}
+        for request in requests:
+            found, reason = _plan_one(names, model, request)
+            adjustments |= {(item.feature, item.detail): item for item in found if item.kind != "native"}
+            if reason is not None:
+                break
+        caps = replace(self._caps(), key=None, project=None)  # those are the router's to look at
+        if reason is None and cost.amount_micro_usd is None and caps.limits():
+            reason = None if caps.allow_unknown_price else "Its price is not known, and there is a spending cap."
+        return ModelPlan(ok=reason is None, reason=reason, images=images, cost=cost,
+                         adjustments=tuple(item for item in adjustments.values() if item.feature != "previews"))  # fmt: skip
+
+    async def _over_caps(self, total: Cost, budget: int | None, project: str | None) -> TriptychError | None:
+        amount = total.amount_micro_usd
+        caps = self._caps()
+        run = min((cap for cap in (caps.run, budget) if cap is not None), default=None)
+        if not amount:
+            return None
+        if run is not None and amount > run:
+            return BudgetError(f"This would cost about {usd(amount)}; the cap for this run is {usd(run)}.",
+                               hint="Raise it, or ask for fewer pictures.", amount_micro_usd=amount)  # fmt: skip
+        day = await self._store.spend(day=today(self._clock)) if caps.day is not None else None
+        if day is not None and caps.day is not None and day.amount_micro_usd + amount > caps.day:
+            hint = "Raise the day's cap, or wait for the next day (UTC)."
+            return _no_room(amount, "the day", caps.day, day, hint)
+        whole = await self._store.spend(project=project) if project and caps.project is not None else None
+        if whole is not None and caps.project is not None and whole.amount_micro_usd + amount > caps.project:
+            hint = "Raise the cap of projects in the settings, or use another project."
+            return _no_room(amount, f"project {project}", caps.project, whole, hint)
+        return None
+
+
+def _no_room(amount: int, whose: str, cap: int, spent: Spend, hint: str) -> BudgetError:
+    left = usd(max(0, cap - spent.amount_micro_usd))
+    return BudgetError(f"This would cost about {usd(amount)}; of {whose}'s {usd(cap)} there is {left} left.",
+                       hint=hint, amount_micro_usd=amount)  # fmt: skip
+
+
+def _resolved(names: Names, wanted: Sequence[str]) -> tuple[tuple[str, ...], dict[str, UnknownModelError]]:
+    """The models that the names mean, and what is wrong with those that mean none."""
+    models: list[str] = []
+    unknown: dict[str, UnknownModelError] = {}
+    for name in wanted:
+        try:
+            models.append(names.resolve(name))
+        except UnknownModelError as error:
+            unknown[name] = error
+    return tuple(dict.fromkeys(models)), unknown
+
+
+def _sentence(problem: TriptychError) -> str:
+    return " ".join(filter(None, (problem.message, problem.hint)))
+
+
+def _known_part(estimates: Mapping[str, Sequence[Cost]], per_model: Mapping[str, ModelPlan]) -> tuple[int, int]:
+    """What the pictures with a known price cost together, in micro-dollars, and how many have none."""
+    known = unknown = 0
+    for model, plan in per_model.items():
+        costs = estimates[model]
+        if costs:
+            amounts = [cost.amount_micro_usd for cost in costs if cost.amount_micro_usd is not None]
+            known += sum(amounts) * plan.images // len(costs)
+            unknown += (len(costs) - len(amounts)) * plan.images // len(costs)
+    return known, unknown
+
+
+def _painted_seconds(painted: Sequence[tuple[int, tuple[int, int]]]) -> tuple[int, int]:
+    """p50 and p90 until tiles that take turns at the easel are all done, from how many of each there are."""
+    low, high = (
+        max(
+            math.ceil(sum(count * typical[index] for count, typical in painted) / EASEL),
+            *(typical[index] for _, typical in painted),
+            0,
+        )
+        for index in (0, 1)
+    )
+    return low, high
+
+
+def check_text(text: str) -> None:
+    """Raises BadRequestError for a prompt that is too long, or that holds half of a character."""
+    if len(text) > MOST_CHARACTERS:
+        raise BadRequestError(
+            f"The prompt has {len(text)} characters; at most {MOST_CHARACTERS} are taken.", param="text"
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadRequestError(f"Character {error.start + 1} of the prompt is half of a pair; it means nothing alone.",
+                              hint="Delete it and type it anew.", param="text") from None  # fmt: skip
+
+
+def today(clock: Clock) -> str:
+    """The day of the ledger: an ISO date in UTC."""
+    return datetime.fromtimestamp(clock.now_ms() // 1000, UTC).date().isoformat()
+
+
+def _plan_one(names: Names, model: str, request: ImageRequest) -> tuple[Sequence[Adjustment], str | None]:
+    """What the first endpoint that can serve a request makes of it, else why none can."""
+    reasons: list[str] = []
+    for card in names.served_by(model):
+        endpoint = names.endpoints[card.id]
+        if not endpoint.ready or not endpoint.enabled:
+            reasons.append(endpoint.reason or f"{card.name} cannot be used now.")
+        elif request.operation not in card.capabilities.operations:
+            reasons.append(f"{card.name} takes no pictures.")
+        else:
+            try:
+                return endpoint.model.plan(request), None
+            except BadRequestError as error:
+                reasons.append(error.message)
+    return (), reasons[0] if reasons else "No model is there to serve this."
+
+
+def _prompt_problem(
+    prompt: PromptPlan, models: Sequence[str], images: int, total: Cost, limit: int
+) -> TriptychError | None:
+    if prompt.errors:
+        return BadRequestError(prompt.errors[0].message, param="text")
+    if not models:
+        return BadRequestError("No model is chosen.", hint="Choose at least one.", param="models")
+    if prompt.total <= limit and images <= MOST_TILES:
+        return None
+    count = f"{prompt.total:,}" if prompt.count < COUNT_CEILING else "More than 10^30"
+    amount = total.amount_micro_usd
+    price = "a price nobody knows" if amount is None else f"about {usd(amount)}" if amount else "free"
+    most = f"{limit} prompts" if prompt.total > limit else f"{MOST_TILES} pictures"
+    return BadRequestError(
+        f"{count} prompts, {images:,} pictures, {price}: at most {most} are started at once.",
+        hint="Take out some of the options in braces, or some models.", param="text",
+        amount_micro_usd=total.amount_micro_usd,
+    )  # fmt: skip
+
+
+def _mask_problem(images: Sequence[InputImage], mask: InputImage | None) -> TriptychError | None:
+    if mask is None:
+        return None
+    source = next((image for image in images if image.role == "edit"), None)
+    if source is None:
+        return BadRequestError(
+            "A mask needs the picture that it belongs to.", hint="Add the picture to edit.", param="mask"
+        )
+    if mask.media_type != "image/png":
+        return BadRequestError(
+            f"The mask is {mask.media_type}; it must be a PNG with transparent pixels.", param="mask"
+        )
+    if (mask.width, mask.height) != (source.width, source.height):
+        return BadRequestError(
+            f"The mask has {mask.width}x{mask.height} pixels and the picture {source.width}x{source.height}; "
+            "they must be the same.", param="mask",
+        )  # fmt: skip
+    return None
+
+
+def _impossible_size(names: Names, requests: Mapping[str, Sequence[ImageRequest]]) -> BadRequestError | None:
+    """An error when no chosen model makes anything near the pixel size that was asked for."""
+    wanted = next((request.size for group in requests.values() for request in group if request.size), None)
+    offers: list[str] = []
+    for model, group in requests.items():
+        for request in group:
+            if request.size is None:
+                return None
+            found = [(card, size_problem(card.capabilities, request.size)) for card in names.served_by(model)]
+            if any(problem is None for _, problem in found):
+                return None
+            offers += [f"{card.name} makes {problem}" for card, problem in found if problem]
+    if wanted is None or not offers:
+        return None
+    return BadRequestError(f"No chosen model makes anything near {wanted}: {'; '.join(dict.fromkeys(offers))}.",
+                           hint="Ask for one of these sizes, or for a shape with --ar.", param="size")  # fmt: skip
+
+
+def _nobody_can(per_model: Mapping[str, ModelPlan]) -> TriptychError | None:
+    if not per_model or any(plan.ok for plan in per_model.values()):
+        return None
+    reasons = dict.fromkeys(plan.reason for plan in per_model.values() if plan.reason)
+    return BadRequestError(" ".join(reasons), param="models")
+
+
+def _more_notes(names: Names, prompt: PromptPlan, models: Sequence[str], images: int, n: int) -> Iterator[PromptNote]:
+    """Notes that need to know the models and pictures."""
+    for override in dict.fromkeys(override for spec in prompt.prompts for override in spec.overrides):
+        if models and not any(names.meant(override.model, model) for model in models):
+            token = f"@{override.model}"
+            yield PromptNote("unknown", token, f"No chosen model goes by {token}; {override.name} was not set for any.")
+    indices = {reference.index for spec in prompt.prompts for reference in spec.references}
+    for index in sorted(index for index in indices if not 1 <= index <= images):
+        yield PromptNote("unknown", f"@img{index}", f"There is no picture {index}; {images or 'none'} given.")
+    if n * prompt.repeat > 1 and any(isinstance(spec.settings.get("seed"), int) for spec in prompt.prompts):
+        yield PromptNote("info", "--seed", "Several pictures of one model take seeds that count up from this one.")

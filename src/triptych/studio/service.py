@@ -1,0 +1,500 @@
+"""The studio: every use case of runs, tiles and pictures, without HTTP."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import structlog
+
+from triptych.router.budget import Caps
+from triptych.router.price import Price
+from triptych.router.registry import Registry
+from triptych.router.shielded import finish
+from triptych.spec.clock import Clock
+from triptych.spec.errors import ConflictError, NotFoundError, StorageError
+from triptych.spec.ids import new_id
+from triptych.spec.image import Cost, ImageRequest
+from triptych.spec.json import Json, JsonObject
+from triptych.spec.model import Lane, ModelCard
+from triptych.spec.records import FINAL_STATES, PictureRecord, RunRecord, TileRecord
+from triptych.spec.routing import NO_FLOORS, Floors
+from triptych.store.base import BlobStore, Bus, IdempotencyRecord, RecordStore
+from triptych.store.receipts import ReceiptRecord
+from triptych.studio.credentials import Credentials, Delivered
+from triptych.studio.hearing import Hearing
+from triptych.studio.ingest import Intake, Workshop
+from triptych.studio.kept import asked_again, parent_of, settings_of
+from triptych.studio.live import Announcer, Live, follow
+from triptych.studio.once import answered
+from triptych.studio.picks import picked_of
+from triptych.studio.pictures import Pictures
+from triptych.studio.planning import Asked, Planner, check_text, today
+from triptych.studio.prompt import DEFAULT_LIMIT
+from triptych.studio.recovery import Recovery
+from triptych.studio.requests import ratio_of, request_from_json, request_json
+from triptych.studio.terms import DEADLINE_S, for_lane, routing_settings, terms_of, tile_nonce
+from triptych.studio.tiles import Router, Tiles
+from triptych.studio.variation import is_derived, varied
+from triptych.studio.veil import is_veiled
+from triptych.studio.views import (
+    PlanView,
+    RunsView,
+    RunView,
+    TileDetail,
+    TileNews,
+    TileView,
+    UploadView,
+    run_view,
+    spend_json,
+    tile_view,
+)
+
+Source = Literal["studio", "api", "cli"]
+_log = structlog.get_logger("triptych.studio")
+
+
+class Studio:
+    """One per process, used in one event loop. `owner` names this process; `caps` are the spending caps now; `price`
+    is what one call costs by its card; `prompt_limit` is how many prompts one run may stand for, `deadline_s` how long a
+    tile may take (the community lane takes at least half an hour). Every method may raise StorageError."""
+
+    def __init__(
+        self,
+        *,
+        store: RecordStore,
+        blobs: BlobStore,
+        bus: Bus,
+        router: Router,
+        registry: Registry,
+        workshop: Workshop,
+        clock: Clock,
+        owner: str,
+        caps: Callable[[], Caps],
+        price: Price,
+        prompt_limit: int = DEFAULT_LIMIT,
+        deadline_s: float = DEADLINE_S,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self._store = store
+        self._credentials = credentials
+        self._blobs = blobs
+        self._bus = bus
+        self._router = router
+        self._registry = registry
+        self._clock = clock
+        self._owner = owner
+        self._caps = caps
+        self._deadline_s = deadline_s
+        self.pictures = Pictures(store, blobs, workshop)
+        self._intake = Intake(blobs, workshop, clock, credentials)
+        announcer = Announcer(bus, clock, self._live_view)
+        hearing = Hearing(store, clock, announcer, self._card_of)
+        self._planner = Planner(registry=registry, pictures=self.pictures, store=store, clock=clock, caps=caps,
+                                price=price, typical=router.typical_seconds, limit=prompt_limit)  # fmt: skip
+        self._tiles = Tiles(store=store, router=router, intake=self._intake, announcer=announcer, hearing=hearing,
+                            clock=clock, spent=self._publish_spend)  # fmt: skip
+        self._recovery = Recovery(store=store, blobs=blobs, registry=registry, tiles=self._tiles, clock=clock,
+                                  caps=caps, owner=owner, deadline_s=deadline_s)  # fmt: skip
+
+    # Before and at the start.
+
+    async def plan(self, asked: Asked) -> PlanView:
+        """Reads and prices a prompt; nothing is started. What stands in the way is in `allowed` and `reason`.
+
+        Raises NotFoundError for a picture that is not there.
+        """
+        return (await self._planner.draft(asked)).view
+
+    async def start(
+        self,
+        asked: Asked,
+        source: Source = "studio",
+        nonce: str | None = None,
+        claim: IdempotencyRecord | None = None,
+    ) -> RunView:
+        """Starts a run: one tile of one picture for each prompt, model and repeat. Returns once it is stored, together
+        with the answer of the key that was claimed for it. `nonce` is the caller's own for the router's draws; each
+        tile's is mixed from it, see `tile_nonce`.
+
+        Raises UnknownModelError with the near names, BadRequestError with what is wrong, BudgetError for a cap that has
+        no room; nothing is sent then.
+        """
+        draft = await self._planner.draft(asked)
+        if draft.problem is not None:
+            raise draft.problem
+        run = RunRecord(id=new_id("run", self._clock.now_ms()), created_ms=self._clock.now_ms(), text=asked.text,
+                        source=source, settings={**settings_of(asked, draft), **routing_settings(NO_FLOORS, nonce)})  # fmt: skip
+        tiles = [
+            self._tile(run, position, model, request, cost)
+            for position, (model, request, cost) in enumerate(draft.tiles())
+        ]
+        return await self._launch(run, tiles, claim)
+
+    async def start_single(
+        self,
+        request: ImageRequest,
+        *,
+        model: str,
+        source: Source = "api",
+        lane_floor: Lane | None = None,
+        allow_model_failover: bool = False,
+        floors: Floors = NO_FLOORS,
+        nonce: str | None = None,
+        hedge: bool = False,
+        api_key: str | None = None,
+        project: str | None = None,
+        claim: IdempotencyRecord | None = None,
+    ) -> RunView:
+        """Starts one tile with all `request.n` pictures; its prompt is sent as it is, without the grammar.
+
+        Raises UnknownModelError, and BadRequestError for a size far from everything the model makes.
+        """
+        check_text(request.prompt)
+        names = self._planner.names()
+        chosen = names.resolve(model, see="GET /v1/models")
+        self._planner.check_size(names, chosen, request)
+        settings: dict[str, Json] = {"models": [chosen], "n": request.n, "lane_floor": lane_floor,
+                                     "allow_model_failover": allow_model_failover, "api_key": api_key,
+                                     "project": project, **routing_settings(floors, nonce, hedge=hedge)}  # fmt: skip
+        now = self._clock.now_ms()
+        run = RunRecord(id=new_id("run", now), created_ms=now, text=request.prompt, source=source, settings=settings)
+        for image in (*request.images, *((request.mask,) if request.mask else ())):
+            await self._blobs.put(image.data)
+        cost = self._planner.estimate(names, chosen, request)
+        tile, _ = self._tile(run, 0, chosen, request, cost)
+        return await self._launch(run, [(replace(tile, nonce=nonce), request)], claim)
+
+    async def add_model(
+        self, run_id: str, model: str, nonce: str | None = None, claim: IdempotencyRecord | None = None
+    ) -> tuple[TileView, ...]:
+        """Adds a model to a row: one tile for each picture that every other model of the row makes. `nonce` as in
+        `start`."""
+        run = await self._run(run_id)
+        if run.settings.get("grammar"):
+            draft = await self._planner.draft(asked_again(run, model))
+            if draft.problem is not None:
+                raise draft.problem
+            made = list(draft.tiles())
+        else:
+            first = (await self._store.tiles_of([run_id]))[run_id][0]
+            names = self._planner.names()
+            request = await request_from_json(first.request, self._blobs)
+            chosen = names.resolve(model)
+            made = [(chosen, request, self._planner.estimate(names, chosen, request))]
+        return await finish(self._add_all(run, made, nonce, claim))
+
+    async def _add_all(
+        self,
+        run: RunRecord,
+        made: Sequence[tuple[str, ImageRequest, Cost]],
+        nonce: str | None,
+        claim: IdempotencyRecord | None,
+    ) -> tuple[TileView, ...]:
+        while True:
+            place = await self._next_position(run.id)
+            tiles = [self._tile(run, place + index, *one, nonce=nonce) for index, one in enumerate(made)]
+            records = [tile for tile, _ in tiles]
+            if await self._store.add_tiles(records, answered(claim, records)) == "added":
+                return tuple(self._begin(run, tile, request) for tile, request in tiles)
+
+    # While it runs.
+
+    async def wait(self, tile_id: str) -> TileView:
+        """The tile once it has ended."""
+        live = self._tiles.get(tile_id)
+        if live is not None:
+            await live.ended.wait()
+            return self._live_view(live)
+        return await self.tile(tile_id)
+
+    async def wait_run(self, run_id: str) -> RunView:
+        """The run once all its tiles have ended."""
+        for tile in (await self.run(run_id)).tiles:
+            await self.wait(tile.record.id)
+        return await self.run(run_id)
+
+    def follow(self, tile_id: str) -> AsyncIterator[TileNews]:
+        """What happens to a tile from this call on: changed fields, each preview, and at last its end.
+
+        Called right after a start, before anything else is awaited, nothing is missed.
+        """
+        live = self._tiles.get(tile_id)
+        return follow(live) if live is not None else self._only_the_end(tile_id)
+
+    async def _only_the_end(self, tile_id: str) -> AsyncIterator[TileNews]:
+        yield TileNews(ended=await self.wait(tile_id))
+
+    def preview(self, tile_id: str) -> bytes | None:
+        """The newest preview of a tile at work."""
+        live = self._tiles.get(tile_id)
+        return live.preview if live is not None and not live.blind else None
+
+    async def cancel(self, tile_id: str) -> TileView:
+        """Stops a tile; the answer says whether it was billed. One that has ended stays as it is. Raises ConflictError for
+        one that another process makes."""
+        live = self._tiles.get(tile_id)
+        if live is None:
+            view = await self.tile(tile_id)
+            if not view.ended:
+                raise ConflictError(
+                    "Another process of Triptych makes this picture.", hint="Stop it there.", param="id"
+                )
+            return view
+        await self._tiles.stop(live)
+        return self._live_view(live)
+
+    async def retry_now(self, tile_id: str) -> TileView:
+        """Ends the wait of a tile for its next attempt. Raises ConflictError when it is not waiting."""
+        if not self._router.retry_now(tile_id):
+            raise ConflictError("This tile is not waiting for another attempt.", param="id")
+        return await self.tile(tile_id)
+
+    async def retry(
+        self,
+        tile_id: str,
+        model: str | None = None,
+        *,
+        confirm: bool = False,
+        nonce: str | None = None,
+        claim: IdempotencyRecord | None = None,
+    ) -> TileView:
+        """A new tile in the same row, for the same request: by the same model, or by the one named. `nonce` as in
+        `start`.
+
+        Raises ConflictError for a tile still at work, and without `confirm` for one that may have been billed or that is
+        being made again by this model already.
+        """
+        old = await self._tile_record(tile_id)
+        if old.state not in FINAL_STATES:
+            raise ConflictError("This tile is still at work.", hint="Stop it first.", param="id")
+        if old.billed == "unknown" and old.state != "done" and not confirm:
+            raise ConflictError(
+                "This one may have been billed; trying again may be billed again.",
+                hint="Look at the provider's own page, then confirm.", param="confirm", billed="unknown",
+            )  # fmt: skip
+        run = await self._run(old.run_id)
+        names = self._planner.names()
+        chosen = names.resolve(model or old.model)
+        request = await request_from_json(old.request, self._blobs)
+        if is_derived(request) and not names.repeats_itself(chosen):
+            request = replace(request, seed=None)
+        cost = self._planner.estimate(names, chosen, request)
+        again = (chosen, request, cost)
+        return await finish(self._add_retry(run, old, again, claim, confirm=confirm, nonce=nonce))
+
+    async def _add_retry(
+        self,
+        run: RunRecord,
+        old: TileRecord,
+        again: tuple[str, ImageRequest, Cost],
+        claim: IdempotencyRecord | None,
+        *,
+        confirm: bool,
+        nonce: str | None,
+    ) -> TileView:
+        """The store looks and writes without a gap, so that a button pressed twice starts one picture, in whichever
+        process."""
+        model, asked, cost = again
+        while True:
+            place, request = await self._next_position(run.id), asked
+            if old.state == "done" and old.model == model and self._planner.names().repeats_itself(model):
+                request = varied(request, place * request.n)
+            tile = replace(self._tile(run, place, model, request, cost, nonce=nonce)[0], retry_of=old.id)
+            added = await self._store.add_tiles([tile], answered(claim, [tile]), once=not confirm)
+            if added == "again":
+                raise ConflictError(
+                    "This picture is being made again already.",
+                    hint="Wait for it, or confirm that you want one more.", param="confirm",
+                )  # fmt: skip
+            if added == "added":
+                return self._begin(run, tile, request)
+
+    # Looking back.
+
+    async def run(self, run_id: str) -> RunView:
+        """One run with its tiles. Raises NotFoundError."""
+        return (await self._run_views([await self._run(run_id)]))[0]
+
+    async def runs(self, *, before: str | None = None, limit: int = 20, text: str | None = None) -> RunsView:
+        """Runs that are not hidden, newest first."""
+        page = await self._store.runs(before=before, limit=max(1, min(limit, 100)), text=text or None)
+        return RunsView(runs=await self._run_views(page.runs), next_before=page.next_before)
+
+    async def tile(self, tile_id: str) -> TileView:
+        """One tile as it is now. Raises NotFoundError."""
+        live = self._tiles.get(tile_id)
+        if live is not None:
+            return self._live_view(live)
+        record = await self._tile_record(tile_id)
+        pictures = (await self._store.pictures_of([tile_id])).get(tile_id, ())
+        run = await self._store.run(record.run_id)
+        picked = await picked_of(self._store, [run] if run is not None else [])
+        return self._stored_view(record, pictures, blind=run is not None and is_veiled(run, picked.get(run.id)))
+
+    async def detail(self, tile_id: str) -> TileDetail:
+        """Everything about one tile: what the inspector shows."""
+        return TileDetail(tile=await self.tile(tile_id), attempts=await self._store.attempts_of(tile_id),
+                          decisions=await self._store.decisions_of(tile_id))  # fmt: skip
+
+    async def deliver(self, picture: PictureRecord, receipt: ReceiptRecord | None) -> Delivered:
+        """A picture as a file for a person to keep, with content credentials where they are to be had. Raises
+        NotFoundError and StorageError."""
+        tile, data = await self._tile_record(picture.tile_id), await self.pictures.bytes_of(picture.sha256)
+        if self._credentials is None:
+            return Delivered(data, "off")
+        card = self._card_of(tile.endpoint or "")
+        return await self._credentials.deliver(tile, picture, data, receipt, is_ai=card is None or card.is_ai)
+
+    async def use(self, picture_id: str, *, unrestored: bool) -> TileView:
+        """Chooses among a restored picture's two files, as `Pictures.choose`."""
+        view = await self.tile(await self.pictures.choose(picture_id, unrestored=unrestored))
+        self._bus.publish("tile", view.page)
+        return view
+
+    async def hide(self, run_id: str) -> None:
+        """Takes a row out of sight, of every page; nothing is deleted."""
+        await self._store.save_run(replace(await self._run(run_id), deleted=True))
+        self._bus.publish("hidden", {"id": run_id})
+
+    async def restore(self, run_id: str) -> RunView:
+        """Brings a hidden row back."""
+        await self._store.save_run(replace(await self._run(run_id), deleted=False))
+        view = await self.run(run_id)
+        self._bus.publish("run", view.page)
+        return view
+
+    async def open(self, run_id: str) -> RunView:
+        """Shows to every page who made the pictures of a blind run, for good. Raises NotFoundError."""
+        run = await self._run(run_id)
+        if is_veiled(run):
+            await self._store.save_run(replace(run, settings={**run.settings, "opened": True}))
+            self._tiles.unveil(run_id)
+        view = await self.run(run_id)
+        self._bus.publish("run", view.page)
+        return view
+
+    async def veils(self, picture: PictureRecord) -> bool:
+        """Whether it is hidden who made this picture."""
+        return (await self.tile(picture.tile_id)).veiled
+
+    async def upload(self, data: bytes) -> UploadView:
+        """Keeps a picture to start from. Raises TooLargeError over 50 MB, BadRequestError for what is no picture."""
+        sha256, info = await self._intake.upload(data)
+        return UploadView(sha256=sha256, width=info.width, height=info.height, media_type=info.media_type)
+
+    async def spend(self) -> JsonObject:
+        """What is spent today, and the caps."""
+        caps = self._caps()
+        return spend_json(await self._store.spend(day=today(self._clock)), caps.run, caps.day)
+
+    # The life of the process.
+
+    async def recover(self, owner_alive: Callable[[str], bool] = lambda _: False) -> int:
+        """Looks after the tiles that an earlier process left unfinished; returns how many. `owner_alive` says whether
+        another process still holds a tile. To be called once, before anything is started."""
+        return await self._recovery.recover(owner_alive)
+
+    async def shutdown(self) -> None:
+        """Ends all tiles in order; jobs at providers go on and are re-attached after the next start."""
+        await self._tiles.shutdown()
+
+    # Inside.
+
+    def _tile(
+        self, run: RunRecord, position: int, model: str, request: ImageRequest, cost: Cost, nonce: str | None = None
+    ) -> tuple[TileRecord, ImageRequest]:
+        now = self._clock.now_ms()
+        given = nonce or run.settings.get("nonce")
+        made = run.created_ms if is_veiled(run) else now  # an id sorts by its time, which would tell the order
+        return TileRecord(
+            id=new_id("tile", made), run_id=run.id, position=position, model=model, state="queued", created_ms=now,
+            updated_ms=now, ratio=ratio_of(request), request=request_json(request), estimate=cost, owner=self._owner,
+            nonce=tile_nonce(given, position) if isinstance(given, str) else None, parent=parent_of(run),
+        ), request  # fmt: skip
+
+    async def _launch(
+        self, run: RunRecord, tiles: Sequence[tuple[TileRecord, ImageRequest]], claim: IdempotencyRecord | None
+    ) -> RunView:
+        """Stored and begun, or neither: a caller that is cancelled meanwhile does not come between."""
+        return await finish(self._store_and_begin(run, tiles, claim))
+
+    async def _store_and_begin(
+        self, run: RunRecord, tiles: Sequence[tuple[TileRecord, ImageRequest]], claim: IdempotencyRecord | None
+    ) -> RunView:
+        records = [tile for tile, _ in tiles]
+        await self._store.save_run(run, records, answered(claim, records))
+        terms = terms_of(run, self._caps(), self._deadline_s)
+        lives = [self._tiles.enlist(tile, blind=terms.blind) for tile, _ in tiles]
+        view = run_view(run, [self._live_view(live) for live in lives])
+        self._bus.publish("run", view.page)
+        for live, (_, request) in zip(lives, tiles, strict=True):
+            self._tiles.start(live, request, for_lane(terms, self._lane_of(live.record)))
+        return view
+
+    def _begin(self, run: RunRecord, tile: TileRecord, request: ImageRequest) -> TileView:
+        """To be called inside of `finish`, right after the tile was stored."""
+        terms = terms_of(run, self._caps(), self._deadline_s)
+        live = self._tiles.enlist(tile, blind=terms.blind)
+        view = self._live_view(live)
+        self._bus.publish("tile", view.page)
+        self._tiles.start(live, request, for_lane(terms, self._lane_of(live.record)))
+        return view
+
+    async def _next_position(self, run_id: str) -> int:
+        return max((tile.position for tile in (await self._store.tiles_of([run_id]))[run_id]), default=-1) + 1
+
+    async def _run(self, run_id: str) -> RunRecord:
+        run = await self._store.run(run_id)
+        if run is None:
+            raise NotFoundError("There is no such run.", param="id")
+        return run
+
+    async def _tile_record(self, tile_id: str) -> TileRecord:
+        record = await self._store.tile(tile_id)
+        if record is None:
+            raise NotFoundError("There is no such tile.", param="id")
+        return record
+
+    async def _run_views(self, records: Sequence[RunRecord]) -> tuple[RunView, ...]:
+        tiles = await self._store.tiles_of([run.id for run in records])
+        every = [tile.id for group in tiles.values() for tile in group]
+        pictures = await self._store.pictures_of(every) if every else {}
+        picked = await picked_of(self._store, records)
+        views = []
+        for run in records:
+            blind = is_veiled(run, picked.get(run.id))
+            shown = [tile for tile in tiles.get(run.id, ()) if not tile.hidden]
+            made = [self._any_view(tile, pictures.get(tile.id, ()), blind=blind) for tile in shown]
+            views.append(run_view(run, made, picked=picked.get(run.id)))
+        return tuple(views)
+
+    def _any_view(self, record: TileRecord, pictures: Sequence[PictureRecord], *, blind: bool) -> TileView:
+        live = self._tiles.get(record.id)
+        return self._live_view(live) if live is not None else self._stored_view(record, pictures, blind=blind)
+
+    def _stored_view(self, record: TileRecord, pictures: Sequence[PictureRecord], *, blind: bool) -> TileView:
+        return tile_view(record, pictures, card=self._card_for(record), blind=blind)
+
+    def _live_view(self, live: Live) -> TileView:
+        return tile_view(live.record, live.pictures, card=self._card_for(live.record), now=live.now, blind=live.blind,
+                         error=live.error)  # fmt: skip
+
+    def _card_for(self, record: TileRecord) -> ModelCard | None:
+        """The card to show, with how long it usually takes here."""
+        card = self._card_of(record.endpoint or "") or self._card_of(record.model)
+        return replace(card, typical_seconds=self._router.typical_seconds(card)) if card is not None else None
+
+    def _card_of(self, name: str) -> ModelCard | None:
+        found = self._registry.endpoints().get(name)
+        return found.model.card if found is not None else None
+
+    def _lane_of(self, record: TileRecord) -> Lane | None:
+        return next((card.lane for card in self._planner.names().served_by(record.model)), None)
+
+    async def _publish_spend(self) -> None:
+        if self._tiles.any_blind:
+            return
+        try:
+            self._bus.publish("spend", await self.spend())
+        except StorageError as error:
+            _log.warning("the spending could not be read", error=error.message)

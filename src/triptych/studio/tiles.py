@@ -1,0 +1,296 @@
+"""The way of each tile: one task per tile, state in the store before it is announced, one failure never another's.
+
+queued ─▶ sent ─▶ working ─▶ receiving ─▶ done
+             ╰▶ waiting ─▶ …          ╰▶ blocked · failed · cancelled · lost
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Literal, Protocol
+
+import structlog
+
+from triptych.router.budget import Caps
+from triptych.router.errand import DETACH
+from triptych.spec.clock import Clock
+from triptych.spec.errors import CancelledByUserError, EmptyAnswerError, StorageError, TriptychError
+from triptych.spec.image import UNKNOWN_COST, ImageRequest
+from triptych.spec.model import Lane, ModelCard
+from triptych.spec.records import FINAL_STATES, PictureRecord, TileRecord, TileState
+from triptych.spec.routing import NO_FLOORS, Arrived, Floors, Leg, RoutedResult, RouteEvent, Tell
+from triptych.store.base import RecordStore
+from triptych.studio.arrivals import Arrivals
+from triptych.studio.failures import bill_words, came_words, cost_after, internal_error, state_after, tile_error
+from triptych.studio.hearing import Hearing
+from triptych.studio.ingest import Intake
+from triptych.studio.live import Announcer, Live
+from triptych.studio.shared import Shared
+from triptych.studio.terms import AT_ONCE, Terms
+from triptych.studio.views import Now, TileNews
+
+_SAVE_AGAIN_S = (1.0, 5.0, 15.0)  # a lock held by another program, a server that restarts
+_log = structlog.get_logger("triptych.studio")
+
+
+class Router(Protocol):
+    """What is needed of the router; see `triptych.router.execute.Router`."""
+
+    async def run(
+        self,
+        request: ImageRequest,
+        *,
+        model: str,
+        run_id: str,
+        tile_id: str,
+        tell: Tell,
+        caps: Caps,
+        lane_floor: Lane | None = None,
+        allow_model_failover: bool = False,
+        floors: Floors = NO_FLOORS,
+        nonce: str | None = None,
+        deadline_s: float = 300.0,
+        api_key: str | None = None,
+        hedge: bool = False,
+        project: str | None = None,
+    ) -> RoutedResult: ...
+
+    async def resume(
+        self,
+        legs: Sequence[Leg],
+        request: ImageRequest,
+        *,
+        run_id: str,
+        tile_id: str,
+        tell: Tell,
+        deadline_s: float = 300.0,
+        api_key: str | None = None,
+        project: str | None = None,
+    ) -> RoutedResult: ...
+
+    def retry_now(self, tile_id: str) -> bool: ...
+
+    def typical_seconds(self, card: ModelCard) -> tuple[int, int] | None: ...
+
+
+class Tiles:
+    """All tiles at work in this process. `spent` is called when money moved."""
+
+    def __init__(
+        self,
+        *,
+        store: RecordStore,
+        router: Router,
+        intake: Intake,
+        announcer: Announcer,
+        hearing: Hearing,
+        clock: Clock,
+        spent: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._router = router
+        self._intake = intake
+        self._announcer = announcer
+        self._hearing = hearing
+        self._clock = clock
+        self._arrivals = Arrivals(store, intake, announcer)
+        self._spent = Shared(spent)
+        self._live: dict[str, Live] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
+
+    def get(self, tile_id: str) -> Live | None:
+        """A tile at work, None when it is not (any more)."""
+        return self._live.get(tile_id)
+
+    def enlist(self, record: TileRecord, *, blind: bool = False, pictures: tuple[PictureRecord, ...] = ()) -> Live:
+        """Takes a saved tile in, with the pictures kept so far, so that it is shown with what is known of it in memory."""
+        live = Live(record=record, blind=blind, pictures=pictures)
+        self._live[record.id] = live
+        live.published = dict(self._announcer.view(live).page)
+        return live
+
+    def unveil(self, run_id: str) -> None:
+        """What happens from now on to the tiles of this run is told with their makers."""
+        for live in self._live.values():
+            if live.record.run_id == run_id:
+                live.blind = False
+
+    @property
+    def any_blind(self) -> bool:
+        """Whether a tile whose maker is hidden is still at work: what is spent meanwhile would tell its price."""
+        return any(live.blind and live.record.state not in FINAL_STATES for live in self._live.values())
+
+    def start(self, live: Live, request: ImageRequest, terms: Terms) -> None:
+        """Begins the work on an enlisted tile."""
+        record = live.record
+        work = self._router.run
+        self._launch(
+            live,
+            request,
+            lambda: work(
+                request, model=record.model, run_id=record.run_id, tile_id=record.id, tell=self._tell(live, request),
+                caps=terms.caps, lane_floor=terms.lane_floor, allow_model_failover=terms.allow_model_failover,
+                floors=terms.floors, nonce=record.nonce or terms.nonce, deadline_s=terms.deadline_s, api_key=terms.api_key,
+                hedge=terms.hedge, project=terms.project,
+            ),
+        )  # fmt: skip
+
+    def resume(self, live: Live, legs: Sequence[Leg], request: ImageRequest, terms: Terms) -> None:
+        """Goes on with jobs from before a restart."""
+        record = live.record
+        live.now.note = f"Re-attaching to job {', '.join(leg.job.job_id[:24] for leg in legs)}"
+        self._announcer.now(live)
+        self._launch(
+            live,
+            request,
+            lambda: self._router.resume(
+                legs, request, run_id=record.run_id, tile_id=record.id, tell=self._tell(live, request),
+                deadline_s=terms.deadline_s, api_key=terms.api_key, project=terms.project,
+            ),
+        )  # fmt: skip
+
+    def _tell(self, live: Live, request: ImageRequest) -> Tell:
+        hear = self._hearing.of(live)
+
+        async def tell(event: RouteEvent) -> None:
+            await (self._arrivals.take(live, request, event) if isinstance(event, Arrived) else hear(event))
+
+        return tell
+
+    async def stop(self, live: Live) -> None:
+        """Cancels on a person's word, and waits until it is over. A tile whose pictures are being kept is let finish."""
+        await self._interrupt(live, "user")
+        await live.ended.wait()
+
+    async def shutdown(self) -> None:
+        """Ends all work: what has a job at a provider stays as it is, to be re-attached, and so does what was never sent
+        or costs nothing, to be started anew; the rest ends as lost. Pictures that have come are kept first."""
+        waiting = list(self._live.values())
+        for live in waiting:
+            await self._interrupt(live, "shutdown")
+        await asyncio.gather(*(live.ended.wait() for live in waiting))
+
+    @staticmethod
+    async def _interrupt(live: Live, stop: Literal["user", "shutdown"]) -> None:
+        if live.task is not None:
+            await live.begun.wait()  # a task that is cancelled before its first step never gets to its last one
+        over = live.record.state == "receiving" or live.record.state in FINAL_STATES
+        if not over and live.task is not None and live.stop is None:
+            live.stop = stop
+            live.task.cancel(DETACH if stop == "shutdown" else None)
+
+    def _launch(self, live: Live, request: ImageRequest, call: Callable[[], Awaitable[RoutedResult]]) -> None:
+        live.task = asyncio.create_task(self._see_through(live, request, call), name=live.record.id)
+
+    async def _see_through(
+        self, live: Live, request: ImageRequest, call: Callable[[], Awaitable[RoutedResult]]
+    ) -> None:
+        """The tile task: whatever happens inside ends in a final state of this tile alone."""
+        live.begun.set()
+        try:
+            async with self._slots.setdefault(live.record.model, asyncio.Semaphore(AT_ONCE)):
+                result = await call()
+                await self._receive(live, request, result)
+        except asyncio.CancelledError:
+            await self._stopped(live)
+        except TriptychError as error:
+            await self._failed(live, error)
+        except Exception:  # noqa: BLE001 - the boundary: a fault in one tile ends that tile
+            _log.exception("internal error in a tile", tile=live.record.id)
+            billed = live.billed()
+            cost = UNKNOWN_COST if billed != "no" else None
+            error_record = internal_error(billed=billed)
+            await self._end(live, replace(live.record, state="failed", error=error_record, billed=billed, cost=cost))
+        finally:
+            self._dismiss(live)
+
+    async def _receive(self, live: Live, request: ImageRequest, result: RoutedResult) -> None:
+        live.now = Now(preview=live.now.preview)
+        record = replace(
+            live.record, state="receiving", endpoint=result.endpoint, model_served=result.model_served,
+            lane=result.lane, billed=result.billed, cost=result.cost, adjustments=result.adjustments,
+            usage=result.usage,
+        )  # fmt: skip
+        live.record = record  # from here on it is not stopped any more
+        if not result.images:
+            raise EmptyAnswerError("The provider answered with success and no picture.", billed=result.billed,
+                                   amount_micro_usd=result.cost.amount_micro_usd)  # fmt: skip
+        try:
+            taken = await self._intake.read(record.id, request, result, kept=live.pictures, came=live.came)
+            await self._expect(live, replace(record, adjustments=taken.adjustments, coming=taken.pictures))
+            await self._intake.keep(taken)
+        except TriptychError as error:
+            error.billed, error.amount_micro_usd = result.billed, result.cost.amount_micro_usd
+            raise
+        live.pictures = taken.pictures
+        live.preview = None
+        await self._end(live, replace(live.record, state="done", job=None))
+
+    async def _expect(self, live: Live, record: TileRecord) -> None:
+        try:
+            await self._hearing.save(live, record)
+        except StorageError as error:
+            _log.warning("a state was not kept", tile=record.id, error=error.message)  # the pictures still may be
+
+    async def _failed(self, live: Live, error: TriptychError) -> None:
+        live.error = error
+        cost = live.record.cost if live.record.state == "receiving" else cost_after(error)
+        await self._end(
+            live,
+            replace(
+                live.record, state=state_after(error), error=tile_error(error), billed=error.billed, cost=cost, job=None
+            ),
+        )
+
+    async def _stopped(self, live: Live) -> None:
+        """After a cancellation. A job at a provider outlives this process when it is the process that ends, and what
+        was never sent or costs nothing stays as it is stored: the next start goes on with it, as after a kill."""
+        if live.stop != "user" and (live.record.job is not None or live.has_job()):
+            return
+        async with live.arriving:  # what is on its way into the store is kept first
+            billed, cost = live.billed(), live.cost()
+        if live.stop == "shutdown" and (billed == "no" or (live.record.lane == "local" and billed == "unknown")):
+            return
+        state: TileState = "cancelled" if live.stop == "user" or billed == "no" else "lost"
+        who = "Stopped" if live.stop == "user" else "The server stopped"
+        came = f" {came_words(live.pictures, live.record)}" if live.pictures else ""
+        words = bill_words(billed, cost)
+        error = CancelledByUserError(f"{who}.{came} {words}", hint="Retry when you want it after all.", billed=billed)
+        error.amount_micro_usd = cost.amount_micro_usd if cost else None
+        live.error = error
+        await self._end(
+            live, replace(live.record, state=state, error=tile_error(error), billed=billed, cost=cost, job=None)
+        )
+
+    async def _end(self, live: Live, record: TileRecord) -> None:
+        """The final state. When not even that can be stored it is still announced, with the reason."""
+        live.now = Now()
+        now = self._clock.now_ms()
+        live.record = replace(record, coming=(), ended_ms=now, updated_ms=now)
+        try:
+            await self._save_end(live)
+        except StorageError as error:
+            _log.error("a tile could not be stored", tile=record.id, error=error.message)
+            live.error = error
+            live.record = replace(live.record, state="failed", error=tile_error(error, billed=record.billed))
+        self._announcer.now(live)
+        await self._spent()
+
+    async def _save_end(self, live: Live) -> None:
+        """Pictures that have come are worth some patience with the database."""
+        for seconds in _SAVE_AGAIN_S if live.pictures else ():
+            try:
+                await self._store.save_tile(live.record, live.pictures)
+            except StorageError as error:
+                _log.warning("pictures not kept yet", tile=live.record.id, error=error.message)
+                await self._clock.sleep(seconds)
+            else:
+                return
+        await self._store.save_tile(live.record, live.pictures)
+
+    def _dismiss(self, live: Live) -> None:
+        if live.later is not None:
+            live.later.cancel()
+        self._announcer.tell(live, TileNews(ended=self._announcer.view(live)))
+        self._live.pop(live.record.id, None)
+        live.ended.set()

@@ -1,0 +1,57 @@
+"""What a page may be told of a blind run before a picture of it is picked: what its tiles are doing and what they drew,
+and nothing that tells whose they are: no name, price, time, lane, file name, hash of a file, seed, rewritten prompt or
+words of a provider. The pictures themselves are sent as pixels without metadata, all in one format."""
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+from triptych.spec.json import Json, JsonObject
+from triptych.spec.records import RunRecord
+
+PLAIN_TYPE: Final = "image/png"
+"""What pictures are sent as while it is hidden who made them."""
+_BLANK: JsonObject = {
+    "position": 0, "model": "", "name": "", "maker": "", "endpoint": None, "model_served": None, "lane": None,
+    "progress": None, "queue_position": None, "eta_s": None, "note": None, "preview": None, "started_ms": None,
+    "ended_ms": None, "typical_seconds": None, "estimate": None, "cost": None, "difference_micro_usd": None,
+    "adjustments": [], "retry": None,
+}  # fmt: skip
+_NO_ERROR: JsonObject = {"provider": None, "status": None, "upstream": None, "retry_after_s": None, "param": None}
+_BLANK_IMAGE: JsonObject = {"media_type": PLAIN_TYPE, "bytes": None, "revised_prompt": None, "seed": None, "cost": None,
+                             "restored": None}  # fmt: skip
+
+
+def is_veiled(run: RunRecord, picked: str | None = None) -> bool:
+    """Whether it is hidden who made the pictures of a run: it is blind, and was neither picked from nor opened. A pick
+    that is taken back does not hide again what was seen."""
+    return run.settings.get("blind") is True and run.settings.get("opened") is not True and picked is None
+
+
+def veiled_tile(tile: Mapping[str, Json]) -> JsonObject:
+    """A tile's JSON without what tells its model. Whether a failure was billed stays: that is the user's money."""
+    fields: dict[str, Any] = dict(tile)
+    error = fields["error"]
+    return {
+        **fields, **_BLANK, "billed": error["billed"] if error else "unknown",
+        "images": [veiled_image(image) for image in fields["images"]],
+        "error": None if error is None else _veiled_error(str(fields["state"]), error),
+    }  # fmt: skip
+
+
+def veiled_image(image: Mapping[str, Json]) -> JsonObject:
+    """A picture's JSON without what tells its model."""
+    return {**image, **_BLANK_IMAGE, "filename": f"picture-{str(image['id'])[-6:]}.png"}
+
+
+def _veiled_error(state: str, error: Mapping[str, Json]) -> JsonObject:
+    words = {"blocked": "Refused by a content rule.", "waiting": "It was asked to wait.", "cancelled": "Stopped."}
+    return {**_NO_ERROR, "code": "hidden", "failure": error["failure"], "billed": error["billed"],
+            "message": words.get(state, "No picture came."),
+            "hint": "Why is told once one of this row is picked."}  # fmt: skip
+
+
+def shuffled(tiles: Iterable[JsonObject]) -> list[Json]:
+    """In an order that has nothing to do with that of the models."""
+    ordered: list[JsonObject] = sorted(tiles, key=lambda tile: sha256(str(tile["id"]).encode()).digest())
+    return [*ordered]

@@ -1,0 +1,283 @@
+"""What the page is told: docs/reference/studio-api.md in code. Also what other callers get back from the studio."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from triptych.spec.errors import TriptychError
+from triptych.spec.image import Adjustment, Cost
+from triptych.spec.json import Json, JsonObject
+from triptych.spec.model import ModelCard
+from triptych.spec.records import FINAL_STATES, AttemptRecord, PictureRecord, RunRecord, TileRecord
+from triptych.spec.routing import Decision
+from triptych.store.base import Spend
+from triptych.studio.outside import restored_json
+from triptych.studio.prompt import Chip, PromptNote
+from triptych.studio.veil import is_veiled, shuffled, veiled_tile
+
+_EXTENSIONS = {"image/jpeg": "jpg", "image/svg+xml": "svg"}
+_ARTICLES = frozenset({"a", "an", "the"})
+_NOT_SHOWN = frozenset({"notes", "api_key"})
+_SAFE_INTEGER = 2**53 - 1  # what a number in JavaScript holds exactly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileView:
+    """A tile with its pictures. `error` is the exception behind a failure while this process still has it."""
+
+    record: TileRecord
+    pictures: tuple[PictureRecord, ...]
+    json: JsonObject
+    error: TriptychError | None = None
+    veiled: bool = False
+
+    @property
+    def page(self) -> JsonObject:
+        """What a page may be told: all of it, unless it is hidden who made the pictures of its run."""
+        return veiled_tile(self.json) if self.veiled else self.json
+
+    @property
+    def ended(self) -> bool:
+        return self.record.state in FINAL_STATES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A run with its tiles, by position."""
+
+    record: RunRecord
+    tiles: tuple[TileView, ...]
+    json: JsonObject
+
+    @property
+    def veiled(self) -> bool:
+        """Whether it is hidden who made the pictures."""
+        return self.json["veiled"] is True
+
+    @property
+    def page(self) -> JsonObject:
+        """What a page may be told. Tiles of a veiled run come in an order of their own."""
+        return {**self.json, "tiles": shuffled(tile.page for tile in self.tiles)} if self.veiled else self.json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsView:
+    """Some runs, newest first."""
+
+    runs: tuple[RunView, ...]
+    next_before: str | None
+
+    @property
+    def json(self) -> JsonObject:
+        return {"runs": [run.json for run in self.runs], "next_before": self.next_before}
+
+    @property
+    def page(self) -> JsonObject:
+        """What a page may be told."""
+        return {"runs": [run.page for run in self.runs], "next_before": self.next_before}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPlan:
+    """What one model would make of a plan. `cost` is for all its pictures."""
+
+    ok: bool
+    reason: str | None
+    images: int
+    cost: Cost
+    adjustments: tuple[Adjustment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """A prompt read and priced, nothing started. `seconds` are p50 and p90 of the slowest model, None when unknown.
+    `known_micro_usd` is what the pictures with a known price cost, `unknown_count` how many have none."""
+
+    prompts: int
+    images: int
+    total: Cost
+    known_micro_usd: int
+    unknown_count: int
+    seconds: tuple[int, int] | None
+    chips: tuple[Chip, ...]
+    notes: tuple[PromptNote, ...]
+    models: tuple[str, ...]
+    per_model: Mapping[str, ModelPlan]
+    allowed: bool
+    reason: str | None
+
+    @property
+    def json(self) -> JsonObject:
+        body: dict[str, Json] = msgspec.to_builtins(self)
+        return body | {"prompts": min(self.prompts, _SAFE_INTEGER), "images": min(self.images, _SAFE_INTEGER),
+                       "known_micro_usd": min(self.known_micro_usd, _SAFE_INTEGER),
+                       "unknown_count": min(self.unknown_count, _SAFE_INTEGER)}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadView:
+    """A picture that was given."""
+
+    sha256: str
+    width: int
+    height: int
+    media_type: str
+
+    @property
+    def json(self) -> JsonObject:
+        return {"sha256": self.sha256, "width": self.width, "height": self.height, "media_type": self.media_type,
+                "url": f"/api/uploads/{self.sha256}"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileDetail:
+    """Everything about one tile: what was asked, how it was routed, what was sent."""
+
+    tile: TileView
+    attempts: tuple[AttemptRecord, ...]
+    decisions: tuple[Decision, ...]
+
+    @property
+    def json(self) -> JsonObject:
+        return {
+            "tile": self.tile.json,
+            "attempts": [_attempt_json(attempt) for attempt in self.attempts],
+            "decisions": [msgspec.to_builtins(decision) for decision in self.decisions],
+            "request": self.tile.record.request,
+        }
+
+    @property
+    def page(self) -> JsonObject:
+        """What a page may be told."""
+        if not self.tile.veiled:
+            return self.json
+        asked = {"prompt": self.tile.json["prompt"]}
+        return {"tile": self.tile.page, "attempts": [], "decisions": [], "request": asked}
+
+
+@dataclass(slots=True)
+class Now:
+    """What a tile at work shows besides its record; kept in memory only."""
+
+    progress: float | None = None
+    queue_position: int | None = None
+    eta_s: float | None = None
+    note: str | None = None
+    preview: str | None = None
+    retry: JsonObject | None = None
+
+
+NOTHING_NOW = Now()
+
+
+def tile_view(
+    record: TileRecord,
+    pictures: Sequence[PictureRecord] = (),
+    *,
+    card: ModelCard | None,
+    now: Now = NOTHING_NOW,
+    blind: bool = False,
+    error: TriptychError | None = None,
+) -> TileView:
+    """A tile as the page shows it; `blind` while it is hidden who made it. `card` is of the endpoint, or of the model
+    asked for before there is one."""
+    prompt = str(record.request.get("prompt", ""))
+    body: dict[str, Json] = {
+        "id": record.id, "run": record.run_id, "position": record.position, "model": record.model,
+        "name": card.name if card else _plain_name(record.model), "maker": card.maker if card else "",
+        "prompt": prompt, "ratio": record.ratio, "state": record.state,
+        "endpoint": record.endpoint, "model_served": record.model_served, "lane": record.lane,
+        "progress": now.progress, "queue_position": now.queue_position, "eta_s": now.eta_s, "note": now.note,
+        "preview": now.preview, "started_ms": record.started_ms, "ended_ms": record.ended_ms,
+        "typical_seconds": list(card.typical_seconds) if card and card.typical_seconds else None,
+        "estimate": msgspec.to_builtins(record.estimate), "cost": msgspec.to_builtins(record.cost),
+        "billed": record.billed, "difference_micro_usd": difference(record),
+        "images": [picture_json(picture, record, prompt, blind=blind) for picture in pictures],
+        "adjustments": [msgspec.to_builtins(a) for a in record.adjustments if a.kind != "native"],
+        "error": msgspec.to_builtins(record.error), "retry": now.retry, "retry_of": record.retry_of,
+        "parent": msgspec.to_builtins(record.parent),
+        "cancellable": record.state not in FINAL_STATES and record.state != "receiving",
+    }  # fmt: skip
+    return TileView(record=record, pictures=tuple(pictures), json=body, error=error, veiled=blind)
+
+
+def difference(record: TileRecord) -> int | None:
+    """What a tile was charged beyond its estimate, in micro-dollars, below 0 when it was less; None while either of the
+    two is not known."""
+    charged = 0 if record.billed == "no" else record.cost.amount_micro_usd if record.cost is not None else None
+    estimated = record.estimate.amount_micro_usd if record.estimate is not None else None
+    over = record.state in FINAL_STATES and record.billed != "unknown"
+    return charged - estimated if over and charged is not None and estimated is not None else None
+
+
+def _plain_name(model: str) -> str:
+    return "Automatic" if model == "auto" else model.rpartition("/")[2]
+
+
+def run_view(run: RunRecord, tiles: Sequence[TileView], picked: str | None = None) -> RunView:
+    """A run as the page shows it. `picked` is the picture of a blind run that was picked, None until then."""
+    settings = {name: value for name, value in run.settings.items() if name not in _NOT_SHOWN}
+    body: dict[str, Json] = {
+        "id": run.id, "created_ms": run.created_ms, "text": run.text, "source": run.source,
+        "tiles": [tile.json for tile in tiles], "notes": run.settings.get("notes", []), "settings": settings,
+        "picked": picked, "veiled": is_veiled(run, picked),
+    }  # fmt: skip
+    return RunView(record=run, tiles=tuple(tiles), json=body)
+
+
+def picture_json(picture: PictureRecord, tile: TileRecord, prompt: str, *, blind: bool) -> JsonObject:
+    """A picture as the page shows it."""
+    return {
+        "id": picture.id, "sha256": picture.sha256, "url": f"/api/images/{picture.id}{_which(picture)}",
+        "thumb": f"/api/images/{picture.id}/thumb{_which(picture)}", "width": picture.width, "height": picture.height,
+        "media_type": picture.media_type, "bytes": picture.bytes, "revised_prompt": picture.revised_prompt,
+        "seed": picture.seed, "cost": msgspec.to_builtins(picture.cost),
+        "filename": file_name(picture, None if blind else tile.endpoint or tile.model, prompt),
+        "restored": restored_json(picture),
+    }  # fmt: skip
+
+
+def _which(picture: PictureRecord) -> str:
+    """So that a browser that keeps one of a picture's two files for ever asks for the other."""
+    return "?as=came" if picture.restored is not None and picture.restored.unrestored else ""
+
+
+def file_name(picture: PictureRecord, model: str | None, prompt: str) -> str:
+    """`steel-kettle-on-basalt_gemini-3.1-flash-image_7c2m.png`: words, model (left out while nobody is to know it),
+    seed or the end of the id. Nothing in it needs quoting on any system."""
+    mark = str(picture.seed) if picture.seed is not None else picture.id[-6:]
+    kind = _EXTENSIONS.get(picture.media_type, picture.media_type.rpartition("/")[2])
+    pieces = [_slug(prompt), re.sub(r"[^a-z0-9.-]+", "-", (model or "").rpartition("/")[2].lower()), mark]
+    return f"{'_'.join(piece for piece in pieces if piece)}.{kind}"
+
+
+def _slug(prompt: str) -> str:
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", prompt[:400]).lower())
+    chosen = [word for word in words if word not in _ARTICLES][:5]
+    return "-".join(chosen)[:60].strip("-") or "image"
+
+
+def spend_json(today: Spend, run: int | None, day: int | None) -> JsonObject:
+    """What is spent today, `guessed` of it by estimates in place of unknown charges; and the caps."""
+    return {"today": {"amount_micro_usd": today.amount_micro_usd, "unknown": today.unknown,
+                      "guessed_micro_usd": today.guessed_micro_usd},
+            "caps": {"run": run, "day": day}}  # fmt: skip
+
+
+def _attempt_json(attempt: AttemptRecord) -> JsonObject:
+    body: dict[str, Any] = msgspec.to_builtins(attempt)
+    del body["tile_id"]
+    return body
+
+
+@dataclass(frozen=True, slots=True)
+class TileNews:
+    """Something new about a tile: the fields that changed, a new preview's bytes, or its end."""
+
+    fields: JsonObject = field(default_factory=dict)
+    preview: bytes | None = field(default=None, repr=False)
+    ended: TileView | None = None

@@ -1,0 +1,89 @@
+// @ts-check
+/** Keys and consent, as the first screen and the Models page both show them. A key goes out once and never comes back. */
+import { useSignal } from '@preact/signals';
+import { settling, trying } from './actions.js';
+import { call } from './api.js';
+import * as s from './state.js';
+import { Icon, h, html } from './ui.js';
+/** @import { Provider } from './types' */
+
+/** @param {Provider} provider */
+export function keep(provider) {
+  s.providers.value = s.providers.peek().map(p => p.id === provider.id ? provider : p);
+}
+
+/** The chips turn green without a reload, whether the stream or this answer is first. */
+export async function refresh() {
+  const answer = await call('GET', '/api/models');
+  s.models.value = answer.models;
+  s.providers.value = answer.providers;
+  s.orderRule.value = answer.order_rule ?? '';
+}
+
+/** Sends a key and says how its trial went. @param {string} id @param {string} key @param {boolean} [anyway] keep one that does not work */
+export const sendKey = (id, key, anyway = false) => trying(id, async () => {
+  const { provider, check } = await call('PUT', `/api/providers/${id}/key`, anyway ? { key, keep: true } : { key });
+  keep(provider);
+  await refresh();
+  return check;
+});
+
+/** How a trial went, in words. @param {{ check: { ok: boolean, message: string } | null, place: string }} props */
+export function Verdict({ check, place }) {
+  const problem = s.problems.value[place];
+  if (problem) return html`<p class="remark bad" role="alert">${h(Icon, { name: 'triangle-alert' })}<span>${problem.message} ${problem.hint}</span></p>`;
+  return html`<p class=${check?.ok ? 'remark good' : check ? 'remark bad' : 'remark'} role="status">${check && html`${h(Icon, { name: check.ok ? 'check' : 'triangle-alert' })}<span>${check.message}</span>`}</p>`;
+}
+
+/** One field for any key: the server knows whose it is by its shape. */
+export function PasteKey() {
+  const key = useSignal(''), whose = useSignal(/** @type {string[] | null} */ (null)), check = useSignal(/** @type {any} */ (null)), busy = useSignal(false);
+  const name = (/** @type {string} */ id) => s.providers.value.find(p => p.id === id)?.name ?? id;
+  const typed = async (/** @type {string} */ value) => {
+    key.value = value.trim();
+    check.value = null;
+    whose.value = null;
+    if (key.value.length < 12) return;
+    const sent = key.value, answer = await trying('paste', () => call('POST', '/api/keys/recognise', { key: sent }));
+    if (answer && key.peek() === sent) whose.value = answer.providers;
+  };
+  /** Enter, also before the key was looked at; one that is not recognised gets the question whose it is. */
+  const enter = async () => {
+    if (!key.peek()) return;
+    if (!whose.peek()) await typed(key.peek());
+    if (!whose.peek()) whose.value = [];
+    if (whose.peek()?.length === 1) await send(/** @type {string[]} */ (whose.peek())[0]);
+  };
+  const send = async (/** @type {string} */ id) => {
+    busy.value = true;
+    check.value = await sendKey(id, key.peek()) ?? null;
+    busy.value = false;
+    const problem = s.problems.peek()[id];
+    if (problem) s.problems.value = { ...s.problems.peek(), paste: problem };
+    if (check.value?.ok) { key.value = ''; whose.value = null; }
+  };
+  const all = s.providers.value.filter(p => p.needs_key);
+  return html`<form class="paste" onSubmit=${e => { e.preventDefault(); enter(); }}>
+    <label class="vh" for="any-key">Any provider’s key</label>
+    <input id="any-key" type="password" autocomplete="off" spellcheck=${false} placeholder="Paste any key" value=${key} onInput=${e => typed(e.currentTarget.value)} />
+    ${whose.value && html`<div class="next">${(whose.value.length ? whose.value : all.map(p => p.id)).map(id => html`<button type="button" class="btn small" disabled=${busy} onClick=${() => send(id)}>${busy.value ? 'Trying' : `Use for ${name(id)}`}</button>`)}</div>`}
+    ${whose.value?.length === 0 && html`<p class="remark" role="status">Which provider is this key for?</p>`}
+    ${h(Verdict, { check: check.value, place: 'paste' })}</form>`;
+}
+
+/** The community lane: its sentence stands beside its switch. @param {{ provider: Provider }} props */
+export function Community({ provider: p }) {
+  const busy = useSignal(false), given = Boolean(p.consent?.given);
+  const flip = async () => {
+    busy.value = true;
+    await (settling.now = trying(p.id, async () => {
+      const answer = await call('PUT', `/api/providers/${p.id}/consent`, { given: !given });
+      if (answer?.provider) keep(answer.provider); else keep({ ...p, consent: { text: p.consent?.text ?? '', given: !given } });
+      await refresh();
+    }));
+    busy.value = false;
+  };
+  return html`<div><h3>Community models</h3><p id=${`consent-${p.id}`}>${p.consent?.text}</p>
+    <label class="switch"><input type="checkbox" role="switch" checked=${given} disabled=${busy} aria-describedby=${`consent-${p.id}`} onChange=${flip} />${given ? 'On' : `Switch on ${p.name}`}</label>
+    ${h(Verdict, { check: null, place: p.id })}</div>`;
+}

@@ -1,0 +1,210 @@
+// @ts-check
+/** What can be done with tiles, rows and pictures, and the menus that offer it. */
+import { batch, signal } from '@preact/signals';
+import { focusPrompt, startRun, trying } from './actions.js';
+import { call } from './api.js';
+import { count, money, price } from './format.js';
+import * as s from './state.js';
+import { toast } from './ui.js';
+/** @import { Item, Mark, Picture, Ref, Row, Tile, TileSignal } from './types' */
+
+// Tiles
+
+/** @param {Tile} t @param {{ model?: string, confirm?: boolean }} [body] */
+export async function retry(t, body = {}) {
+  const made = await trying(t.id, () => call('POST', `/api/tiles/${t.id}/retry`, body));
+  if (made) added(t.run, made);
+}
+
+/** @param {Tile} t @param {'retry-now' | 'cancel'} what */
+export const tell = (t, what) => trying(t.id, () => call('POST', `/api/tiles/${t.id}/${what}`, {}));
+
+/** A second model in the same row, without touching the first. @param {string} run @param {string} model @param {string} [place] */
+export async function addModel(run, model, place = run) {
+  const made = await trying(place, () => call('POST', `/api/runs/${run}/tiles`, { model }));
+  if (made) added(run, made);
+}
+
+/** @param {string} run @param {Tile} tile */
+function added(run, tile) {
+  const row = s.findRow(run);
+  if (row && !row.tiles.peek().some(t => t.peek().id === tile.id)) row.tiles.value = [...row.tiles.peek(), signal(tile)];
+  s.active.value = tile.id;
+  requestAnimationFrame(() => {                        // whoever asked for it sees it, and the keyboard stands on it
+    const frame = document.getElementById(tile.id);
+    frame?.focus({ preventScroll: true });
+    frame?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  });
+}
+
+/** @param {Tile} t */
+export async function copy(t) {
+  const { id, run, model, endpoint, state, error, billed } = t;
+  await copyText(JSON.stringify({ tile: id, run, model, endpoint, state, billed, error }, null, 2));
+}
+
+/** @param {string} text */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast('Copied.');
+  } catch { toast('This browser does not let the page copy here.'); }
+}
+
+/** Every other model that could draw now. @param {Tile} t @param {(id: string) => void} run @returns {Item[]} */
+function others(t, run) {
+  const able = s.models.peek().filter(m => m.id !== t.model && m.id !== t.endpoint && ['ready', 'limited'].includes(m.state));
+  if (!able.length) return [{ name: 'No other model is ready', note: 'Add one', run: () => s.go('/models') }];
+  return able.map(m => ({ name: m.name, note: about(m), run: () => run(m.id) }));
+}
+
+/** @param {import('./types').Model} m */
+const about = m => m.free ? 'free' : m.price_micro_usd === null ? 'price unknown' : `~${money(m.price_micro_usd)}`;
+
+/** @param {Tile} t */
+export const alsoTry = t => others(t, m => addModel(t.run, m, t.id));
+/** Whoever chooses another model has read beside it that this one may have been billed. @param {Tile} t */
+export const tryInstead = t => others(t, model => retry(t, t.billed === 'no' ? { model } : { model, confirm: true }));
+
+/** @param {TileSignal} tile @param {Picture} image @returns {Item[]} */
+export function tileMenu(tile, image) {
+  const t = tile.peek(), row = s.findRow(t.run), hidden = s.veiled(t.run);
+  return [
+    { name: 'Look closer', note: 'Enter', run: () => openCompare(tile, image.id) },
+    { name: 'Make another', note: hidden ? '' : price(t.estimate ?? t.cost, true), run: () => retry(t, t.billed === 'unknown' ? { confirm: true } : {}) },
+    ...(row ? [{ name: 'Use the prompt', run: () => reuse(row, false) }] : []),
+    ...(hidden ? [] : alsoTry(t)).map(o => ({ ...o, name: o.note === 'Add one' ? o.name : `Also on ${o.name}` })),
+  ];
+}
+
+// Models that the text chooses
+
+/** Changes `--m` and `@name` in the text, as a chip would; without `id` the chips count again.
+ * @param {string} [id] @param {boolean} [on] */
+export function nameModels(id, on) {
+  const names = s.named.peek() ?? [], written = (s.plan.peek()?.chips ?? []).filter(c => c.name === 'models').map(c => c.text);
+  if (written.some(w => !s.text.peek().includes(w))) { toast('The text chooses the models: change --m there.'); return; }
+  const rest = names.filter(n => (s.meant(n)?.id ?? n) !== id), next = id ? on ? [...rest, id] : rest : [];
+  const words = written.reduce((text, w) => text.replace(w, ''), s.text.peek())
+    .replace(/(^|\s)@(?!img\d)([\w./:-]*\w)/g, (all, gap, word) => names.some(n => n.toLowerCase().includes(word.toLowerCase())) ? gap : all);
+  const value = next.join(','), said = next.length ? [{ name: 'models', text: `--m ${value}`, value }] : [], plan = s.plan.peek();
+  batch(() => {                                        // as the plan is going to say it: the next click may come before
+    s.text.value = `${words.replace(/ {2,}/g, ' ').trim()} ${said[0]?.text ?? ''}`.trim();
+    s.named.value = next.length ? next : null;
+    if (plan) s.plan.value = { ...plan, chips: [...plan.chips.filter(c => c.name !== 'models'), ...said] };
+  });
+}
+
+export function flipTheme() {
+  const root = document.documentElement;
+  const dark = (root.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
+  root.dataset.theme = s.local.theme = dark ? 'light' : 'dark';
+}
+
+// Rows
+
+export async function older() {
+  const from = s.before.peek();
+  if (!from) return;
+  s.before.value = null;
+  const page = await trying('toast', () => call('GET', `/api/runs?before=${encodeURIComponent(from)}&limit=20`));
+  batch(() => { if (page) s.merge(page.runs); s.before.value = page ? page.next_before : from; });
+}
+
+/** @param {Row} row */
+function recipe(row) {
+  const { models, images, mask, parent } = row.settings ?? {};
+  const used = Array.isArray(models) ? models : [...new Set(row.tiles.peek().map(t => t.peek().model))];
+  return { text: row.text, models: used, ...(images?.length ? { images } : {}), ...(mask ? { mask } : {}), ...(parent ? { parent } : {}) };
+}
+
+/** Puts a recipe into the prompt bar: only ever because someone asked for it. @param {Row} row @param {boolean} [all] */
+export function reuse(row, all = true) {
+  const { text, models, images, mask } = recipe(row);
+  batch(() => {
+    s.text.value = text;
+    if (!all) return;
+    s.selected.value = s.models.peek().map(m => m.id).filter(m => models.includes(m));
+    s.refs.value = (images ?? []).map((/** @type {any} */ i) => kept(i.sha256, i.role));
+    s.mask.value = mask ? kept(mask, 'mask') : null;
+  });
+  focusPrompt();
+}
+
+/** @param {Row} row */
+async function hide(row) {
+  const gone = await trying(row.id, async () => { await call('DELETE', `/api/runs/${row.id}`); return true; });
+  if (!gone) return;
+  s.rows.value = s.rows.peek().filter(r => r.id !== row.id);
+  toast('Row hidden.', { name: 'Undo', run: () => trying('toast', async () => {
+    await call('POST', `/api/runs/${row.id}/restore`, {});
+    if (!s.findRow(row.id)) s.rows.value = [...s.rows.peek(), row].sort((a, b) => a.created_ms - b.created_ms);
+  }) });
+}
+
+/** @param {Row} row @returns {Item[]} */
+export function rowMenu(row) {
+  const tiles = s.shown(row).map(t => t.peek()), here = new Set(tiles.map(t => t.model)), every = pictures(row), all = every.slice(0, 6);
+  const sum = tiles.reduce((n, t) => n + (t.estimate?.amount_micro_usd ?? 0), 0), free = tiles.every(t => t.estimate?.source === 'free');
+  return [
+    { name: 'Run again', note: free ? 'free' : `~${money(sum)}`, run: () => startRun(row.id, recipe(row)) },
+    { name: 'Put into the prompt bar', run: () => reuse(row) },
+    { name: every.length > 6 ? 'Compare the first 6' : 'Compare all', note: count(every.length, 'picture'), disabled: all.length < 2, run: () => { s.comparing.value = all; } },
+    ...(row.veiled ? [{ name: 'Show the makers', note: 'without a pick', run: () => { trying(row.id, async () => s.merge([await call('POST', `/api/runs/${row.id}/open`, {})])); } }] : []),
+    ...s.models.peek().filter(m => !row.veiled && !here.has(m.id) && ['ready', 'limited'].includes(m.state)).map(m => ({ name: `Add ${m.name}`, note: about(m), run: () => { addModel(row.id, m.id); } })),
+    { name: 'Hide this row', danger: true, run: () => { hide(row); } },
+  ];
+}
+
+// Pictures that go along
+
+let key = 0;
+/** A picture the server has already. @param {string} sha256 @param {string} role @returns {Ref} */
+const kept = (sha256, role, url = `/api/uploads/${sha256}`, name = 'picture') => ({ key: ++key, sha256, role, url, name, problem: '' });
+
+/** A picture that is to be edited is opened for that as well. @param {Picture} image @param {Tile} t @param {'edit' | 'subject'} role */
+export function useImage(image, t, role) {
+  const ref = { ...kept(image.sha256, role, image.thumb, t.maker ? `${t.name}’s picture` : 'picture'), parent: { tile: t.id, picture: image.id } };
+  s.refs.value = [...s.refs.peek().filter(r => r.sha256 !== image.sha256), ref];
+  if (role === 'edit') import('./edit.js').then(m => m.openEditor(image, t));
+  else focusPrompt();
+}
+
+/** @param {Iterable<File>} files @param {'subject' | 'mask'} [role] */
+export function upload(files, role = 'subject') {
+  for (const file of files) {
+    if (!file.type.startsWith('image/')) { toast(`${file.name} is not a picture.`); continue; }
+    const ref = { key: ++key, sha256: null, url: null, name: file.name || 'pasted picture', role, problem: '' };
+    if (role === 'mask') s.mask.value = ref; else s.refs.value = [...s.refs.peek(), ref];
+    call('POST', '/api/uploads', file)
+      .then(a => ({ sha256: a.sha256, url: a.url }), e => ({ problem: [e.message, e.hint].filter(Boolean).join(' ') }))
+      .then(known => {
+        const next = (/** @type {Ref} */ r) => r.key === ref.key ? { ...r, ...known } : r;
+        s.refs.value = s.refs.peek().map(next);
+        if (s.mask.peek()) s.mask.value = next(/** @type {Ref} */ (s.mask.peek()));
+      });
+  }
+}
+
+// Side by side
+
+/** @param {TileSignal} tile @param {string} [image] */
+export function mark(tile, image = tile.peek().images[0]?.id) {
+  const others = s.marks.peek().filter(m => m.image !== image);
+  if (!image || others.length < s.marks.peek().length) s.marks.value = others;
+  else if (others.length < 6) s.marks.value = [...others, { image, tile }];
+  else toast('Six pictures fit side by side. Take one out first.');
+}
+
+/** Opens the big view: on the marked pictures when this is one of them, else on its whole row, this one among them.
+ * @param {TileSignal} tile @param {string} [image] */
+export function openCompare(tile, image = tile.peek().images[0]?.id) {
+  const marks = s.marks.peek();
+  if (marks.length > 1 && marks.some(m => m.image === image)) { s.comparing.value = marks; return; }
+  const row = s.findRow(tile.peek().run), all = row ? pictures(row) : [];
+  const from = Math.max(0, Math.min(all.findIndex(m => m.image === image) - 2, all.length - 6));
+  s.comparing.value = all.slice(from, from + 6);
+}
+
+/** @param {Row} row @returns {Mark[]} */
+const pictures = row => s.shown(row).flatMap(tile => tile.peek().images.map(i => ({ image: i.id, tile })));

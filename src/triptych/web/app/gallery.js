@@ -1,0 +1,261 @@
+// @ts-check
+/** Everything that was made, in one grid of which only the part in sight is drawn; looked for, marked, thrown away. */
+import { batch, signal, useComputed, useSignal } from '@preact/signals';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { deed, tell, trying } from './actions.js';
+import { ApiError, call } from './api.js';
+import { count, money } from './format.js';
+import * as s from './state.js';
+import { Icon, Remark, Tool, h, html, later, toast } from './ui.js';
+
+/** @typedef {{ id: string, tile: string, run: string, sha256: string, url: string, thumb: string, width: number, height: number, prompt: string, name: string, maker: string, cost_micro_usd: number | null, tone: string | null, stars: number, verdict: string, tags: string[], project: string | null, trashed_ms: number | null }} Entry */
+
+const PAGE = 100, PAGES = 30, IN_SIGHT = 80;           // pages that are remembered; cells at most, about
+const Cull = later(() => import('./cull.js'), 'Cull');
+
+const query = signal(''), wrong = signal(/** @type {{ message: string, hint: string } | null} */ (null));
+const total = signal(/** @type {number | null} */ (null)), version = signal(0);
+const near = signal(/** @type {Entry | null} */ (null));                    // whose lookalikes are shown
+const chosen = signal(/** @type {ReadonlySet<string>} */ (new Set())), active = signal(0);
+const asking = signal(''), culling = signal(/** @type {string[]} */ ([]));
+const offers = signal(/** @type {{ fields: { name: string, example: string }[], tags: string[] }} */ ({ fields: [], tags: [] }));
+
+const pages = /** @type {Map<number, Entry[]>} */ (new Map()), wanted = /** @type {Set<number>} */ (new Set());
+let start = /** @type {string | null} */ (null), cut = new AbortController(), anchor = 0;
+
+const at = (/** @type {number} */ i) => pages.get(Math.floor(i / PAGE))?.[i % PAGE];
+const asked = (/** @type {Record<string, string | number | null>} */ more) => new URLSearchParams(Object.entries({ q: query.peek(), ...more }).filter(([, v]) => v !== null && v !== '').map(([k, v]) => [k, String(v)]));
+
+/** Starts over: another query, or the same after something was thrown away. */
+async function search() {
+  cut.abort();
+  cut = new AbortController();
+  const { signal: mine } = cut;
+  wanted.clear();
+  start = null;
+  history.replaceState(null, '', `/gallery${query.peek() ? `?${asked({})}` : ''}`);
+  try {
+    const first = await call('GET', `/api/gallery?${asked({ limit: PAGE })}`, undefined, mine);
+    const all = await call('GET', `/api/gallery/count?${asked({ cursor: first.start })}`, undefined, mine);
+    batch(() => { pages.clear(); pages.set(0, first.pictures); start = first.start; total.value = all.count; wrong.value = null; near.value = null; version.value++; active.value = Math.min(active.peek(), Math.max(0, all.count - 1)); });
+  } catch (error) { refused(error, mine); }
+}
+
+/** @param {unknown} error @param {AbortSignal} mine */
+function refused(error, mine) {
+  if (mine.aborted) return;
+  if (!(error instanceof ApiError)) throw error;
+  wrong.value = { message: error.message, hint: error.hint };
+}
+
+/** @param {number} page */
+async function bring(page) {
+  if (near.peek() || pages.has(page) || wanted.has(page) || !start) return;
+  wanted.add(page);
+  const { signal: mine } = cut;
+  try {
+    const found = await call('GET', `/api/gallery?${asked({ cursor: start, skip: page * PAGE, limit: PAGE })}`, undefined, mine);
+    pages.set(page, found.pictures);
+    for (const old of pages.keys()) if (pages.size > PAGES && old !== page && old !== 0) pages.delete(old);
+    version.value++;
+  } catch (error) { refused(error, mine); }
+  wanted.delete(page);
+}
+
+/** @param {Entry} of */
+async function similar(of) {
+  const found = await trying('toast', () => call('GET', `/api/gallery/similar/${of.id}`));
+  if (!found) return;
+  cut.abort();
+  batch(() => {
+    pages.clear();
+    for (let n = 0; n * PAGE < found.pictures.length + 1; n++) pages.set(n, [of, ...found.pictures].slice(n * PAGE, (n + 1) * PAGE));
+    near.value = of; total.value = found.pictures.length + 1; active.value = 0; chosen.value = new Set(); version.value++;
+  });
+  if (found.unseen) toast(`${count(found.unseen, 'picture')} were not looked at yet; try again in a while.`);
+}
+
+// What is done with pictures
+
+/** Those that are chosen, else the one that the keyboard stands on. */
+const meant = () => chosen.peek().size ? [...chosen.peek()] : [at(active.peek())?.id].filter(id => id !== undefined);
+const entryOf = (/** @type {string} */ id) => [...pages.values()].flat().find(e => e.id === id);
+
+/** @param {string} said @param {any} change */
+async function mark(said, change) {
+  const ids = meant();
+  if (!ids.length) return;
+  const done = await trying('toast', () => call('PATCH', '/api/gallery', { pictures: ids, ...change }));
+  if (!done) return;
+  const moved = 'trashed' in change;
+  undos.push(async () => {
+    const back = await trying('toast', () => call('POST', '/api/gallery/undo', { before: done.before }));
+    if (back) await shown(back.pictures, moved);
+  });
+  const mine = undos[undos.length - 1];
+  await shown(done.pictures, moved);
+  if (moved || ids.length > 1) toast(`${said}: ${count(Object.keys(done.before).length, 'picture')}.`, { name: 'Undo', run: () => undo(mine) });
+  else s.said.value = `${said}.`;                       // the mark itself shows on the picture
+}
+
+const undos = /** @type {(() => Promise<void>)[]} */ ([]);
+/** Takes back what was done last, or one thing. @param {() => Promise<void>} [what] */
+function undo(what = undos.at(-1)) {
+  const n = what ? undos.indexOf(what) : -1;
+  if (n >= 0) undos.splice(n, 1)[0]();
+}
+
+/** @param {Record<string, any>} states @param {boolean} moved some came or went */
+async function shown(states, moved) {
+  for (const [n, list] of pages) pages.set(n, list.map(e => states[e.id] ? { ...e, ...states[e.id] } : e));
+  if (moved) { chosen.value = new Set(); await search(); }
+  version.value++;
+}
+
+/** @param {string[]} [ids] */
+async function compare(ids = meant()) {
+  if (ids.length > 6) toast('Six pictures fit side by side: these are the first.');
+  const found = ids.slice(0, 6).map(entryOf).filter(e => e !== undefined);
+  const marks = await trying('toast', () => Promise.all(found.map(async e => ({ image: e.id, tile: s.findTile(e.tile) ?? signal(await call('GET', `/api/tiles/${e.tile}`)) }))));
+  if (marks?.length) s.comparing.value = marks;
+}
+
+function refer() {
+  for (const e of meant().map(entryOf)) if (e) deed('useImage', /** @type {any} */ (e), /** @type {any} */ (e), 'subject');
+}
+
+async function all() {
+  const found = near.peek() ? { pictures: [...pages.values()].flat().map(e => e.id) } : await trying('toast', () => call('GET', `/api/gallery/ids?${asked({})}`));
+  if (found) chosen.value = new Set(found.pictures);
+  return found?.pictures ?? [];
+}
+
+async function cull() { const ids = chosen.peek().size > 1 ? meant() : await all(); chosen.value = new Set(); culling.value = ids; }
+
+const inTrash = () => /\btrash:yes\b/.test(query.value);
+const DEEDS = /** @type {Record<string, () => void>} */ ({
+  ...Object.fromEntries([0, 1, 2, 3, 4, 5].map(n => [String(n), () => mark(n ? count(n, 'star') : 'No stars', { stars: n })])),
+  x: () => mark('Rejected', { verdict: 'rejected' }), k: () => mark('Kept', { verdict: 'kept' }), o: () => mark('Neither kept nor rejected', { verdict: 'open' }),
+  Backspace: () => mark(inTrash() ? 'Taken back' : 'In the trash for 30 days', { trashed: !inTrash() }), Delete: () => DEEDS.Backspace(),
+  c: () => { compare(); }, r: refer, t: () => { asking.value = 'tag'; }, p: () => { asking.value = 'project'; }, u: cull,
+  s: () => { const e = at(active.peek()); if (e) similar(e); },
+});
+
+export function Gallery() {
+  useEffect(() => {
+    query.value = new URLSearchParams(location.search).get('q') ?? '';
+    search();
+    trying('toast', async () => { offers.value = await call('GET', '/api/gallery/fields'); });
+    return () => { cut.abort(); tell('toast'); };
+  }, []);
+  const some = total.value ?? 0;
+  return html`<div class="gallery">
+    ${h(Search, null)}${h(Bar, null)}
+    ${near.value && html`<p class="near"><img src=${near.value.thumb} alt="" />Looks like this one, the nearest first. <button type="button" class="btn small" onClick=${search}>Back to all</button></p>`}
+    ${total.value === null && !wrong.value ? html`<p class="none" role="status">Looking…</p>` : some ? h(Grid, null)
+      : !wrong.value && html`<div class="none"><p>${query.value ? 'Nothing here fits that.' : 'Everything that you make is kept here.'}</p>${query.value ? html`<button type="button" class="btn" onClick=${() => { query.value = ''; search(); }}>Show everything</button>` : html`<a class="btn" href="/">Make a picture</a>`}</div>`}
+    ${culling.value.length > 0 && h(Cull, { ids: culling.value, close: (/** @type {string[]} */ kept) => { culling.value = []; chosen.value = new Set(kept); search(); } })}
+  </div>`;
+}
+
+function Search() {
+  const open = useSignal(false), timer = useRef(0), box = useRef(/** @type {any} */ (null));
+  const word = /\S*$/.exec(query.value)?.[0].toLowerCase() ?? '', named = word.split(':')[0];
+  const offered = word.startsWith('tag:') ? offers.value.tags.map(tag => ({ put: `tag:${/\s/.test(tag) ? `"${tag}"` : tag}`, note: '' }))
+    : offers.value.fields.filter(f => !word.includes(':') && f.name.startsWith(named)).map(f => ({ put: `${f.name}:`, note: f.example }));
+  const type = (/** @type {string} */ text) => { query.value = text; clearTimeout(timer.current); timer.current = setTimeout(search, 160); };
+  const put = (/** @type {string} */ text) => { type(`${query.peek().slice(0, query.peek().length - word.length)}${text}${text.endsWith(':') ? '' : ' '}`); box.current?.focus(); };
+  return html`<search class="find" onFocusIn=${() => { open.value = true; }} onFocusOut=${e => { open.value = e.currentTarget.contains(e.relatedTarget); }} onKeyDown=${e => { if (e.key === 'Escape') { open.value = false; document.querySelector('.cells')?.focus(); } }}>
+    <label class="vh" for="find">Search the gallery</label>
+    <input id="find" ref=${box} type="search" autocomplete="off" spellcheck="false" placeholder="fox model:seedream kept:yes" value=${query} aria-invalid=${Boolean(wrong.value)} aria-describedby="found wrong" onInput=${e => type(e.currentTarget.value)} />
+    <span id="found" class="num sub" role="status">${total.value === null ? '' : count(total.value, 'picture')}</span>
+    <span id="wrong">${h(Remark, { of: wrong.value })}</span>
+    ${open.value && offered.length > 0 && html`<ul class="offers" aria-label="Fields">${offered.slice(0, 14).map(o => html`<li key=${o.put}><button type="button" class="btn small" title=${o.note} onClick=${() => put(o.put)}><b class="num">${o.put}</b></button></li>`)}</ul>`}
+  </search>`;
+}
+
+/** What can be done with those that are chosen. */
+function Bar() {
+  const n = chosen.value.size, trash = inTrash();
+  if (asking.value) return h(Ask, null);
+  if (!n) return html`<div class="bar"><span class="sub hint">${total.value ? 'Click to choose; Shift for a range. 1–5 rate, K keep, X reject, ⌫ trash.' : ''}</span><button type="button" class="btn small" disabled=${!total.value} onClick=${cull}>Cull</button><button type="button" class="btn small" onClick=${() => { query.value = trash ? '' : 'trash:yes'; search(); }}>${trash ? 'Leave the trash' : 'Trash'}</button></div>`;
+  return html`<div class="bar" role="toolbar" aria-label="With the chosen pictures"><b class="num">${n.toLocaleString('en')} chosen</b>
+    ${[['Keep', 'k'], ['Reject', 'x'], ['Tag', 't'], ['Project', 'p'], ['Compare', 'c'], ['Use as reference', 'r'], ['Cull', 'u']].map(([name, key]) => html`<button type="button" key=${key} class="btn small" title=${`${name} (${key.toUpperCase()})`} disabled=${key === 'c' && n < 2} onClick=${() => DEEDS[key]()}>${name}</button>`)}
+    ${n === 1 && html`<button type="button" class="btn small" onClick=${() => { const e = entryOf([...chosen.peek()][0]); if (e) similar(e); }}>Find similar</button>`}
+    <span class="rate" role="group" aria-label="Stars">${[1, 2, 3, 4, 5].map(v => html`<button type="button" key=${v} class="tool" aria-label=${count(v, 'star')} onClick=${() => DEEDS[v]()}>★</button>`)}</span>
+    <button type="button" class="btn small" onClick=${() => DEEDS.Backspace()}>${trash ? 'Take back' : 'Trash'}</button>
+    ${h(Tool, { icon: 'x', label: 'Choose none', onClick: () => { chosen.value = new Set(); } })}</div>`;
+}
+
+/** A tag or a project for those that are chosen. */
+function Ask() {
+  const box = useRef(/** @type {any} */ (null)), what = asking.value;
+  useLayoutEffect(() => { box.current?.focus(); }, []);
+  const shut = () => { asking.value = ''; /** @type {HTMLElement | null} */ (document.querySelector('.cells'))?.focus(); };
+  const give = e => { e.preventDefault(); const value = box.current.value.trim(); shut(); if (value || what === 'project') mark(what === 'tag' ? `Tagged ${value}` : value ? `In ${value}` : 'In no project', what === 'tag' ? { add_tags: [value] } : { project: value }); };
+  return html`<form class="bar" onSubmit=${give} onKeyDown=${e => { if (e.key === 'Escape') { e.stopPropagation(); shut(); } }}>
+    <label for="ask">${what === 'tag' ? 'Tag' : 'Project'}</label><input id="ask" ref=${box} type="text" list="tags" maxlength="60" autocomplete="off" /><datalist id="tags">${what === 'tag' && offers.value.tags.map(t => html`<option value=${t} />`)}</datalist>
+    <button class="btn small">Give to ${count(meant().length, 'picture')}</button>${h(Tool, { icon: 'x', label: 'Leave it', onClick: shut })}</form>`;
+}
+
+function Grid() {
+  const box = useRef(/** @type {any} */ (null)), size = useSignal([1, 1]), top = useSignal(0);
+  useLayoutEffect(() => {
+    const measure = () => { size.value = [box.current.clientWidth, box.current.clientHeight]; };
+    const watch = new ResizeObserver(measure);
+    watch.observe(box.current);
+    measure();
+    box.current.focus({ preventScroll: true });
+    return () => watch.disconnect();
+  }, []);
+  const shape = useComputed(() => {                        // larger windows have larger cells, so that their number stays
+    const [w, hgt] = size.value, least = Math.max(w < 640 ? 104 : 160, Math.sqrt(w * hgt / IN_SIGHT)), cols = Math.max(1, Math.floor(w / least));
+    return { cols, cell: w / cols, rows: Math.ceil(hgt / (w / cols)) };
+  });
+  const { cols, cell, rows } = shape.value, some = total.value ?? 0;
+  const from = Math.max(0, Math.floor(top.value / cell) - 1) * cols, to = Math.min(some, from + (rows + 3) * cols);
+  version.value;
+  useEffect(() => { for (let p = Math.floor(from / PAGE); p * PAGE < to; p++) bring(p); }, [from, to, version.value]);
+  const show = (/** @type {number} */ i) => {
+    const y = Math.floor(i / cols) * cell, el = box.current;
+    if (y < el.scrollTop) el.scrollTop = y; else if (y + cell > el.scrollTop + el.clientHeight) el.scrollTop = y + cell - el.clientHeight;
+    top.value = el.scrollTop;
+  };
+  const choose = (/** @type {number} */ i, /** @type {{ shiftKey: boolean, ctrlKey: boolean, metaKey: boolean }} */ e) => {
+    const here = at(i), next = new Set(e.ctrlKey || e.metaKey || e.shiftKey ? chosen.peek() : []);
+    if (e.shiftKey) for (let n = Math.min(anchor, i); n <= Math.max(anchor, i); n++) { const id = at(n)?.id; if (id) next.add(id); }
+    else if (here) { if (chosen.peek().has(here.id)) next.delete(here.id); else next.add(here.id); anchor = i; }
+    batch(() => { active.value = i; chosen.value = next; });
+  };
+  const key = (/** @type {KeyboardEvent} */ e) => {
+    const i = active.peek(), to = { ArrowRight: i + 1, ArrowLeft: i - 1, ArrowDown: i + cols, ArrowUp: i - cols, PageDown: i + cols * Math.max(1, rows - 1), PageUp: i - cols * Math.max(1, rows - 1), Home: 0, End: some - 1 }[e.key];
+    if (to !== undefined) {
+      const next = Math.max(0, Math.min(some - 1, to));
+      show(next);
+      if (e.shiftKey) choose(next, { shiftKey: true, ctrlKey: false, metaKey: false }); else { active.value = next; anchor = next; }
+    } else if (e.key === ' ') choose(i, { shiftKey: false, ctrlKey: true, metaKey: false });
+    else if (e.key === 'Enter') open(i);
+    else if (e.key === 'Escape' && chosen.peek().size) chosen.value = new Set();
+    else if ((e.ctrlKey || e.metaKey) && e.key === 'a') all();
+    else if ((e.ctrlKey || e.metaKey) && e.key === 'z') undo();
+    else if (DEEDS[e.key.length === 1 ? e.key.toLowerCase() : e.key] && !e.ctrlKey && !e.metaKey && !e.altKey && s.letters.peek()) DEEDS[e.key.length === 1 ? e.key.toLowerCase() : e.key]();
+    else return;
+    e.preventDefault();
+    e.stopPropagation();
+  };
+  const open = (/** @type {number} */ i) => { const e = at(i); if (e) compare([e.id]); };
+  const cells = [];
+  for (let i = from; i < to; i++) cells.push(h(Cell, { key: i, i, of: at(i), x: (i % cols) * cell, y: Math.floor(i / cols) * cell, cell, some, choose, open }));
+  return html`<div class="cells" ref=${box} tabindex="0" role="listbox" aria-label="Pictures" aria-multiselectable="true" aria-activedescendant=${active.value >= from && active.value < to ? `cell-${active.value}` : null}
+    onScroll=${e => { top.value = e.currentTarget.scrollTop; }} onKeyDown=${key}><div class="whole" role="presentation" style=${{ height: `${Math.ceil(some / cols) * cell}px` }}>${cells}</div></div>`;
+}
+
+/** @param {{ i: number, of?: Entry, x: number, y: number, cell: number, some: number, choose: Function, open: Function }} props */
+function Cell({ i, of, x, y, cell, some, choose, open }) {
+  const on = Boolean(of && chosen.value.has(of.id)), said = of ? [of.prompt.slice(0, 120), of.name, of.stars && count(of.stars, 'star'), of.verdict !== 'open' && of.verdict, of.tags.length && `tagged ${of.tags.join(', ')}`].filter(Boolean).join('. ') : 'On its way';
+  const title = of ? `${of.prompt.slice(0, 200)}\n${of.name}${of.cost_micro_usd === null ? '' : ` · ${of.cost_micro_usd ? money(of.cost_micro_usd) : 'free'}`}` : '';
+  return html`<div id=${`cell-${i}`} class="cell" role="option" aria-selected=${on} aria-label=${said} aria-posinset=${i + 1} aria-setsize=${some} title=${title} data-active=${i === active.value} data-verdict=${of?.verdict}
+    style=${{ transform: `translate(${x}px, ${y}px)`, inlineSize: `${cell}px`, blockSize: `${cell}px` }} onClick=${e => choose(i, e)} onDblClick=${() => open(i)}>
+    <span class="plate" style=${{ background: of?.tone ?? '' }}>${of && html`<img src=${of.thumb} alt="" loading="lazy" decoding="async" draggable="false" />`}</span>
+    ${of && (of.stars > 0 || of.verdict !== 'open') && html`<span class="marks" aria-hidden="true">${of.verdict === 'kept' ? h(Icon, { name: 'check' }) : of.verdict === 'rejected' && h(Icon, { name: 'x' })}${'★'.repeat(of.stars)}</span>`}</div>`;
+}

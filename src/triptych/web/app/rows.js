@@ -1,0 +1,73 @@
+// @ts-check
+/** The rows, newest at the bottom beside the prompt bar. Nothing moves under the pointer: the page follows its end only
+ * for what was asked here, or while it stands at the end and the pointer is elsewhere. */
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { deed, follow } from './actions.js';
+import { clock, count } from './format.js';
+import * as s from './state.js';
+import { TileView } from './tile.js';
+import { Icon, Menu, Remark, h, html } from './ui.js';
+/** @import { Row, TileSignal } from './types' */
+
+/** Whether the page follows its end, and how far from the end it stands otherwise: kept while another view is shown. */
+const stuck = { current: true }, edge = { current: 0 };
+/** Keys that come before it wait for it, in their order. */
+let keyboard = /** @type {Promise<typeof import('./keyboard.js')> | null} */ (null);
+const keys = () => keyboard ??= import('./keyboard.js');
+
+export function Rows() {
+  const box = useRef(/** @type {any} */ (null)), below = useSignal(-1);
+  const list = s.rows.value, first = list[0]?.id, last = list.at(-1)?.id;
+  const toEnd = () => { const el = box.current; if (el) { el.scrollTop = el.scrollHeight; stuck.current = true; below.value = 0; } };
+
+  useLayoutEffect(() => {                                   // older rows went in above: what was looked at stays where it is
+    if (edge.current && !stuck.current) box.current.scrollTop = box.current.scrollHeight - edge.current;
+  }, [first]);
+  useLayoutEffect(() => {
+    if (stuck.current && (below.peek() < 0 || !box.current.matches(':has(.tile:hover)'))) toEnd(); else below.value++;
+  }, [last]);
+  useEffect(() => {
+    const el = box.current, size = new ResizeObserver(() => { if (stuck.current && !el.matches(':has(.tile:hover)')) el.scrollTop = el.scrollHeight; });
+    size.observe(el);
+    size.observe(el.firstElementChild);
+    keys();
+    import('./status.js');                                 // words for a tile should not wait for the first tile
+    return () => size.disconnect();
+  }, []);
+  useSignalEffect(() => { if (follow.value) requestAnimationFrame(toEnd); });
+
+  const scrolled = () => {
+    const el = box.current;
+    if (!el) return;
+    edge.current = el.scrollHeight - el.scrollTop;
+    stuck.current = edge.current - el.clientHeight < 48;
+    if (stuck.current) below.value = 0;
+    if (el.scrollTop < 600 && s.before.peek()) deed('older');
+  };
+  return html`<div class="scroll rows" ref=${box} onScroll=${scrolled} onKeyDown=${e => { keys().then(m => m.keys(e)); }}><div class="inner">
+    ${s.before.value && html`<button type="button" class="btn small earlier" onClick=${() => deed('older')}>Earlier rows</button>`}
+    ${list.map(row => h(RowView, { key: row.id, row }))}</div></div>
+    ${below.value > 0 && html`<div class="newer"><button type="button" class="btn small" onClick=${toEnd}>${h(Icon, { name: 'arrow-down' })}${count(below.value, 'new row')}</button></div>`}`;
+}
+
+/** @param {{ row: Row }} props */
+function RowView({ row }) {
+  const tiles = s.shown(row), ratio = Math.max(...tiles.map(t => t.value.ratio || 1)), [head, more] = row.text.split(/\n(.*)/s);
+  const title = head.replace(PARAMETER, '').trim() || head;
+  return html`<section class="row" aria-labelledby=${`h-${row.id}`}>
+    <header><h2 id=${`h-${row.id}`} title=${row.text}>${title}${more && ' …'}</h2>
+      <ul class="params" aria-label="Parameters">${[...row.text.matchAll(PARAMETER)].slice(0, 6).map(m => html`<li>${m[1]}</li>`)}</ul>
+      ${h(Tally, { row, tiles })}${h(Menu, { label: `Row: ${title.slice(0, 60)}`, icon: 'ellipsis', items: () => deed('rowMenu', row) })}</header>
+    ${row.notes.map(n => h(Remark, { of: n }))}${h(Remark, { of: s.problems.value[row.id] })}
+    <ul class="tiles" style=${`--n:${tiles.length};--r:${ratio.toFixed(4)}`}>${tiles.map((tile, index) => h(TileView, { key: tile.peek().id, tile, index }))}</ul>
+  </section>`;
+}
+
+/** Only how a row is labelled; how a prompt was understood is the server's word, in the plan. */
+const PARAMETER = /(?<!\S)--([a-z]+(?:\s+(?!--)\S.*?)?)(?=\s+--[a-z]|\s*$)/gim;
+
+/** @param {{ row: Row, tiles: TileSignal[] }} props */
+function Tally({ row, tiles }) {
+  return html`<p class="num tally"><time dateTime=${new Date(row.created_ms).toISOString()}>${clock(row.created_ms)}</time><span title="Pictures that came">${tiles.filter(t => t.value.state === 'done').length}/${tiles.length}</span>${s.lazy.value && h(s.lazy.value.Money, { row, tiles })}</p>`;
+}

@@ -1,0 +1,37 @@
+// @ts-check
+/** Above the prompt: pictures that go along with it, and pictures put aside to be looked at side by side. */
+import { deed } from './actions.js';
+import * as s from './state.js';
+import { Icon, Tool, h, html } from './ui.js';
+/** @import { Ref } from './types' */
+
+const ROLES = [
+  ['edit', 'Edit this', 'The picture to be changed'], ['subject', 'Subject', 'This person, product or thing'],
+  ['style', 'Style', 'How it should look'], ['layout', 'Layout', 'Where things stand'],
+];
+
+/** Pictures that go along, each with what it is for. */
+export function References() {
+  const all = s.refs.value, mask = s.mask.value;
+  const role = (/** @type {Ref} */ ref, /** @type {string} */ to) => { s.refs.value = s.refs.peek().map(r => r.key === ref.key ? { ...r, role: to } : r); };
+  const thumb = (/** @type {Ref} */ r) => r.url ? html`<img src=${r.url} alt="" />` : html`<span class="blank" />`;
+  return html`<ul class="refs" aria-label="Pictures that go along">
+    ${all.map((r, i) => html`<li key=${r.key} class=${r.problem ? 'ref bad' : 'ref'}>${thumb(r)}
+      <span class="about"><span class="num">@img${i + 1}</span>${r.problem ? html`<span role="alert">${r.problem}</span>`
+        : html`<select aria-label=${`What picture ${i + 1} is for`} value=${r.role} onChange=${e => role(r, e.currentTarget.value)}>${ROLES.map(([value, name, title]) => html`<option value=${value} title=${title} selected=${value === r.role}>${name}</option>`)}</select>`}</span>
+      ${r.role === 'edit' && !mask && !r.problem && html`<label class="tool" title="Attach a mask: a PNG whose transparent pixels are to be changed">${h(Icon, { name: 'brush' })}<input class="vh" type="file" accept="image/png" aria-label="Attach a mask" onChange=${e => { deed('upload', [...e.currentTarget.files], 'mask'); e.currentTarget.value = ''; }} /></label>`}
+      ${h(Tool, { icon: 'x', label: `Remove picture ${i + 1}`, onClick: () => { s.refs.value = s.refs.peek().filter(x => x.key !== r.key); } })}</li>`)}
+    ${mask && html`<li class=${mask.problem ? 'ref bad' : 'ref'}>${thumb(mask)}<span class="about"><span class="num">mask</span><span>${mask.problem || (mask.sha256 ? 'Its transparent part is changed' : 'Uploading')}</span></span>
+      ${h(Tool, { icon: 'x', label: 'Remove the mask', onClick: () => { s.mask.value = null; } })}</li>`}
+  </ul>`;
+}
+
+export function Tray() {
+  const marks = s.marks.value;
+  return html`<div class="tray" role="group" aria-label="Side by side"><ul>${marks.map(({ image, tile }) => {
+    const found = tile.value.images.find(i => i.id === image), label = `Take out ${s.veiled(tile.value.run) ? 'a picture' : tile.value.name}`;
+    return found && html`<li key=${image}><button type="button" class="thumb" aria-label=${label} title=${label} onClick=${() => deed('mark', tile, image)}><img src=${found.thumb} alt="" /></button></li>`;
+  })}</ul>
+    <button type="button" class="btn small" disabled=${marks.length < 2} onClick=${() => { s.comparing.value = marks; }}>${h(Icon, { name: 'columns-2' })}${marks.length < 2 ? 'Choose one more' : `Compare ${marks.length}`}</button>
+    ${h(Tool, { icon: 'x', label: 'Clear the comparison', onClick: () => { s.marks.value = []; } })}</div>`;
+}

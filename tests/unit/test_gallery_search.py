@@ -1,0 +1,110 @@
+"""The gallery's query: every field read, and every wrong part named."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triptych.spec.errors import BadRequestError
+from triptych.spec.gallery import GallerySearch
+from triptych.spec.image import AspectRatio
+from triptych.studio.search import FIELDS, read_query
+
+ENDLESS = 2**62
+
+
+def _ms(*date: int) -> int:
+    return int(datetime(*date, tzinfo=UTC).timestamp() * 1000)  # type: ignore[arg-type, misc]
+
+
+def test_all_of_it_together() -> None:
+    query = read_query(
+        'a "red fox" MODEL:seedream ar:9:16 kept:yes cost:>$0.05 after:2026-11-01 before:2026-12 ref:@img_7f '
+        'failed:no project:spring tag:"for the client" stars:>=3 colour:#C12 snow'
+    )
+    assert query.search == GallerySearch(
+        text='a "red fox" snow', models=("seedream",), ratios=(AspectRatio(9, 16),), verdicts=("kept",),
+        costs=((50_001, ENDLESS),), times=((_ms(2026, 11, 1), ENDLESS), (0, _ms(2026, 12, 1) - 1)), failed=False,
+        projects=("spring",), tags=("for the client",), stars=((3, ENDLESS),),
+    )  # fmt: skip
+    assert query.colours == ("#cc1122",)
+    assert query.references == ("img_7f",)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("kept:rejected", "verdicts", ("rejected",)),
+        ("kept:no", "verdicts", ("open",)),
+        ("stars:5", "stars", ((5, 5),)),
+        ("stars:<2", "stars", ((0, 1),)),
+        ("cost:0.039", "costs", ((39_000, 39_000),)),
+        ("cost:<=1", "costs", ((0, 1_000_000),)),
+        ("after:2026", "times", ((_ms(2026, 1, 1), ENDLESS),)),
+        ("ref:no", "referring", False),
+        ("trash:yes", "trashed", True),
+        ("ar:3x2", "ratios", (AspectRatio(3, 2),)),
+        ("model:a model:b", "models", ("a", "b")),
+    ],
+)
+def test_one_field(text: str, field: str, value: object) -> None:
+    assert getattr(read_query(text).search, field) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("modle:x fox", "modle: is no field"),
+        ("fox ar:wide", "ar:wide cannot be read"),
+        ("ar:0:16", "ar:0:16 cannot be read"),
+        ("ar:", "ar: has no value"),
+        ("kept:perhaps", "kept:perhaps cannot be read"),
+        ("stars:6", "stars:6 cannot be read"),
+        ("stars:many", "stars:many cannot be read"),
+        ("cost:cheap", "cost:cheap cannot be read"),
+        ("cost:>", "cost:> cannot be read"),
+        ("after:2026-13", "after:2026-13 cannot be read"),
+        ("after:2026-02-30", "after:2026-02-30 cannot be read"),
+        ("before:yesterday", "before:yesterday cannot be read"),
+        ("before:9999-12-31", "before:9999-12-31 cannot be read"),
+        ("ref:@kettle", "ref:@kettle cannot be read"),
+        ("failed:maybe", "failed:maybe cannot be read"),
+        ("color:red", "color:red cannot be read"),
+        ("colour:#12345", "color:#12345 cannot be read"),
+        ('tag:""', 'tag:"" has no value'),
+        ("x" * 1001, "1001 letters"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, said: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        read_query(text)
+    assert said in caught.value.message
+    assert caught.value.param == "q"
+    assert caught.value.hint or "letters" in said
+
+
+def test_a_word_with_a_colon_may_be_quoted() -> None:
+    assert read_query('"note: blue"').search.text == '"note: blue"'
+
+
+def test_the_examples_are_true() -> None:
+    for name, example in FIELDS.items():
+        read_query(example.split(",")[0].split(" or ")[0])
+        assert example.startswith(f"{name}:")
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        read_query(text)
+    except BadRequestError as error:
+        assert error.param == "q"
+
+
+@given(st.sampled_from(sorted(FIELDS)), st.text(max_size=20))
+def test_any_value_is_read_or_refused(name: str, value: str) -> None:
+    try:
+        read_query(f"{name}:{value}")
+    except BadRequestError as error:
+        assert error.param == "q"

@@ -1,0 +1,61 @@
+"""What pictures look like: near ones have near hashes, and colours are found by their words."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from triptych.imaging.prints import distances, print_of, words_near
+from triptych.imaging.workshop import Workshop
+
+
+def _scene(seed: int, side: int = 512) -> Image.Image:
+    small = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC)
+
+
+def test_the_same_picture_smaller_lighter_or_packed_is_near_and_others_are_far() -> None:
+    scene, buffer = _scene(1), io.BytesIO()
+    scene.save(buffer, "JPEG", quality=40)
+    twins = [scene.resize((300, 200)), ImageEnhance.Brightness(scene).enhance(0.8), Image.open(buffer)]
+    near = distances(print_of(scene).shape, [print_of(twin).shape for twin in twins])
+    far = distances(print_of(scene).shape, [print_of(_scene(seed)).shape for seed in range(2, 12)])
+    assert near.max() <= 6
+    assert far.min() >= 16
+    assert distances("00" * 8, ["00" * 8, "ff" * 8, "01" + "00" * 7]).tolist() == [0, 64, 1]
+
+
+@pytest.mark.parametrize("colour", ["#c12b11", "#005dd1", "#ffffff", "#202020", "#7a7a7a", "#ffe000", "#00ff00"])
+def test_a_colour_is_found_by_itself_and_by_its_neighbours(colour: str) -> None:
+    rgb = tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    seen = print_of(Image.new("RGB", (40, 30), rgb))
+    assert seen.tone == colour
+    assert len(seen.colours) == 1
+    assert set(seen.colours) <= set(words_near(colour))
+    beside = "#{:02x}{:02x}{:02x}".format(*(min(255, part + 12) for part in rgb))
+    assert set(seen.colours) & set(words_near(beside))
+    opposite = "#{:02x}{:02x}{:02x}".format(*(255 - part if abs(part - 127) > 20 else 0 for part in rgb))
+    assert not set(seen.colours) & set(words_near(opposite))
+
+
+def test_main_colours_are_those_that_cover_something() -> None:
+    image = Image.new("RGB", (100, 100), "#101010")
+    image.paste("#c12b11", (0, 0, 100, 30))
+    image.paste("#005dd1", (0, 99, 3, 100))
+    colours = set(print_of(image).colours)
+    assert colours & set(words_near("#c12b11"))
+    assert not colours & set(words_near("#005dd1"))
+
+
+def test_transparency_counts_as_white() -> None:
+    assert print_of(Image.new("RGBA", (9, 9), (0, 0, 0, 0))).tone == "#ffffff"
+
+
+async def test_it_is_made_outside_of_this_process() -> None:
+    scene, buffer, workshop = _scene(3, 64), io.BytesIO(), Workshop(processes=1)
+    scene.save(buffer, "PNG")
+    try:
+        assert await workshop.look(buffer.getvalue()) == print_of(scene)
+    finally:
+        await workshop.close()

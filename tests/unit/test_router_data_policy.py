@@ -1,0 +1,50 @@
+"""What a card says of prompts counts only as far as it says it."""
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.router_doubles import FakeModel, Stage, card
+
+from triptych.router.data_policy import DataPolicy, data_policy
+from triptych.spec.errors import BadRequestError
+from triptych.spec.model import PolicyFact
+from triptych.spec.routing import Floors
+
+
+def fact(topic: str, value: str | None) -> PolicyFact:
+    return PolicyFact(topic=topic, statement="As they say.", source="their page", as_of="2026-11-20", value=value)  # type: ignore[arg-type]
+
+
+def test_nothing_is_taken_for_granted() -> None:
+    assert data_policy(card()) == DataPolicy()
+    assert data_policy(card(policy=(fact("training", None), fact("readers", None)))) == DataPolicy()
+    unlike = (fact("training", "no"), fact("training", "yes"))
+    assert data_policy(card(policy=unlike)) == DataPolicy()
+
+
+def test_what_is_said_is_read() -> None:
+    facts = (fact("training", "no"), fact("retention", "30"), fact("region", "EU"))
+    assert data_policy(card(policy=facts)) == DataPolicy(training="no", retention_days=30, region="EU")
+    assert data_policy(card(policy=(fact("training", "yes"),))).training == "yes"
+
+
+def test_this_machine_keeps_nothing() -> None:
+    assert data_policy(card(lane="local")) == DataPolicy(training="no", retention_days=0, region="here")
+
+
+@pytest.mark.parametrize(
+    ("floors", "param"),
+    [
+        (Floors(no_training=True), "no_training"),
+        (Floors(max_retention_days=29), "max_retention_days"),
+        (Floors(regions=("US", "here")), "regions"),
+    ],
+)
+async def test_a_request_goes_only_where_its_floors_are_kept(floors: Floors, param: str) -> None:
+    model = FakeModel(card(policy=(fact("training", "yes"), fact("retention", "30"), fact("region", "EU"))))
+    stage = Stage([model])
+    with pytest.raises(BadRequestError) as caught:
+        await stage.run(floors=floors)
+    assert (caught.value.param, model.submitted) == (param, [])
+    good = replace(model.card, policy=(fact("training", "no"), fact("retention", "29"), fact("region", "US")))
+    assert (await Stage([FakeModel(good)]).run(floors=floors)).endpoint == "one/a"

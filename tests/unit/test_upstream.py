@@ -1,0 +1,88 @@
+"""Reading answers: waits, envelopes, base64, and options laid over a body."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.adapter_kit import B64, PNG, answer, request
+
+from triptych.http.message import HttpResponse
+from triptych.provider_kit import upstream
+from triptych.provider_kit.options import with_options
+from triptych.spec.errors import BadRequestError, TriptychError
+
+NOW = "Sat, 21 Nov 2026 08:00:00 GMT"
+
+
+@pytest.mark.parametrize(("headers", "wait"), [
+    ({"retry-after": "7"}, 7.0), ({"retry-after-ms": "250", "retry-after": "7"}, 0.25), ({"retry-after": "1.5"}, 1.5),
+    ({"retry-after": "Sat, 21 Nov 2026 08:01:30 GMT", "date": NOW}, 90.0),
+    ({"retry-after": "Sat, 21 Nov 2026 07:00:00 GMT", "date": NOW}, 0.0),
+    ({"retry-after": "Sat, 21 Nov 2026 08:01:30 GMT"}, None), ({"retry-after": "soon", "date": NOW}, None),
+    ({"retry-after": "-3"}, None), ({"retry-after": "999999999"}, 86_400.0), ({"retry-after": "٣"}, None), ({}, None),
+])  # fmt: skip
+def test_how_long_to_wait(headers: dict[str, str], wait: float | None) -> None:
+    assert upstream.retry_after(HttpResponse(status=429, headers=headers)) == wait
+
+
+@pytest.mark.parametrize(("body", "codes", "message"), [
+    ({"error": {"code": "c", "type": "t", "message": "m"}}, "c t", "m"), ({"error": "m", "code": "c"}, "c", "m"),
+    ({"detail": "m"}, "", "m"), ({"detail": {"error": "m"}}, "", "m"), ({"message": "m", "rc": "R"}, "R", "m"),
+    ([{"error": {"status": "S", "message": "m"}}], "S", "m"), ({"errors": ["a", {"message": "b"}]}, "", "a; b"),
+    (b"upstream connect error", "", "upstream connect error"), (b"<html><title>502</title>", "", ""), (b"", "", ""),
+    ({"error": None}, "", ""), (None, "", "null"), ({"error": {"message": {"deep": 1}}}, "", ""),
+])  # fmt: skip
+def test_every_envelope(body: Any, codes: str, message: str) -> None:
+    fault = upstream.read_fault(answer(body, 400), "acme")
+    assert (fault.codes, fault.message) == (codes, message)
+
+
+def test_long_words_are_cut() -> None:
+    error = upstream.error_from(upstream.read_fault(answer({"error": "x" * 5000}, 400), "acme"))
+    assert len(error.message) < 700
+    assert error.upstream is not None
+    assert len(error.upstream) == 600
+
+
+def test_base64_is_read_strictly() -> None:
+    assert upstream.picture_bytes(B64) == upstream.picture_bytes(f"data:image/png;base64,{B64}") == PNG
+    for wrong in ("", "A", "AAAA\n", "é", "-_-_", 5, None, ["x"], "data:image/png;base64,"):
+        assert upstream.picture_bytes(wrong) is None
+    assert upstream.picture_bytes("-_-_", urlsafe=True) == b"\xfb\xff\xbf"
+
+
+@pytest.mark.parametrize(("value", "count"), [(3, 3), (3.0, 3), (0, 0), (-1, None), (1.5, None), (True, None), ("3", None),
+                                              (float("inf"), None), (float("nan"), None), (None, None)])  # fmt: skip
+def test_counts(value: Any, count: int | None) -> None:
+    assert upstream.as_count(value) == count
+
+
+def test_options_add_and_replace_what_is_open_but_overrule_nothing() -> None:
+    asked = request(options={"acme": {"a": 2, "deep": {"x": 1}}, "other": {"b": 9}})
+    assert with_options({"b": 1, "deep": {"y": 2}}, asked, "acme", open_defaults={"a": 1}) == {
+        "a": 2, "b": 1, "deep": {"x": 1, "y": 2},
+    }  # fmt: skip
+    with pytest.raises(BadRequestError) as caught:
+        with_options({"deep": {"x": 5}}, asked, "acme")
+    assert caught.value.param == "options.acme.deep.x"
+    with pytest.raises(BadRequestError):
+        with_options({}, asked, "acme", refused=("deep.x",))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["error", "detail", "details", "code", "message", "errors", "status"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(JSON, st.integers(200, 599))
+def test_any_body_becomes_an_error_of_ours(body: Any, status: int) -> None:
+    error = upstream.error_from(upstream.read_fault(answer(body, status), "acme"))
+    assert isinstance(error, TriptychError)
+    assert (error.provider, error.code != "error") == ("acme", True)

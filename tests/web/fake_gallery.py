@@ -1,0 +1,136 @@
+"""The gallery's part of the stand-in: as many made pictures as a test asks for, newest first, found by words and stars."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from tests.web.painting import paint
+
+Object = dict[str, Any]
+START_MS = 1_790_000_000_000
+MAKERS = (
+    ("google/gemini-3.1-flash-image", "Gemini 3.1 Flash Image", "Google"),
+    ("xai/grok-imagine", "Grok Imagine", "xAI"),
+)
+WORDS = ("fox", "kettle", "harbour", "lamp")
+TONES = ("#8b5a3c", "#5c7a8f", "#3d4a3a", "#b7a88f")
+FIELDS = [{"name": name, "example": f"{name}:{value}"} for name, value in (("model", "seedream"), ("kept", "yes"), ("stars", "4"), ("tag", "summer"), ("trash", "yes"))]  # fmt: skip
+
+
+class FakeGallery:
+    """State of one gallery. Only what was said about a picture is kept; the rest is made from its number."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.broken = False
+        self.marks: dict[str, Object] = {}
+
+    def state(self, id_: str) -> Object:
+        return self.marks.get(id_, {"stars": 0, "verdict": "open", "tags": [], "project": None, "trashed_ms": None})
+
+    def entry(self, number: int) -> Object:
+        model, name, maker = MAKERS[number % 2]
+        id_ = f"img_g{number}"
+        return {"id": id_, "tile": f"tile_g{number}", "run": f"run_g{number}", "sha256": f"{number:064x}", "url": f"/api/images/{id_}",
+                "thumb": f"/api/images/{id_}/thumb", "width": 1024, "height": 1024, "created_ms": START_MS - number * 60_000,
+                "prompt": f"a {WORDS[number % 4]}, number {number}", "model": model, "name": name, "maker": maker,
+                "cost_micro_usd": 39_000, "tone": TONES[number % 4], "parent": None, **self.state(id_)}  # fmt: skip
+
+    def found(self, query: str) -> Sequence[int]:
+        trashed = {int(id_[5:]) for id_, marks in self.marks.items() if marks["trashed_ms"]}
+        if not query and not trashed:
+            return range(self.size)
+        return [number for number in range(self.size) if self._fits(number, query.split(), trashed)]
+
+    def _fits(self, number: int, words: list[str], trashed: set[int]) -> bool:
+        marks = self.state(f"img_g{number}")
+        if (number in trashed) != ("trash:yes" in words):
+            return False
+        return all(
+            _says(marks, *word.split(":", 1)) if ":" in word else WORDS[number % 4].startswith(word) for word in words
+        )
+
+    def wrong(self, query: str) -> Response | None:
+        for word in query.split():
+            name, colon, value = word.partition(":")
+            if self.broken:
+                return _refuse(503, "The database is locked.", "Try again in a moment.")
+            if colon and name not in {field["name"] for field in FIELDS}:
+                return _refuse(400, f"{name}: is no field.", "There are model, kept, stars.")
+            if colon and not value:
+                return _refuse(400, f"{name}: has no value.", f"Write {name}:yes.")
+        return None
+
+    def change(self, body: Object) -> Object:
+        before = {id_: self.state(id_) for id_ in body["pictures"]}
+        for id_, marks in before.items():
+            said: Object = {name: body[name] for name in ("stars", "verdict", "project") if name in body}
+            now: Object = {**marks, **said}
+            now["tags"] = [*marks["tags"], *body.get("add_tags", [])]
+            if "trashed" in body:
+                now["trashed_ms"] = START_MS if body["trashed"] else None
+            self.marks[id_] = now
+        return {"before": before, "pictures": {id_: self.marks[id_] for id_ in before}}
+
+
+def _says(marks: Object, name: str, value: str) -> bool:
+    kept = (marks["verdict"] == "kept") == (value == "yes")
+    return bool(
+        {"stars": str(marks["stars"]) == value, "kept": kept, "tag": value in marks["tags"], "trash": True}[name]
+    )
+
+
+def _refuse(status: int, message: str, hint: str) -> Response:
+    return JSONResponse({"error": {"message": message, "code": "bad_request", "triptych": {"hint": hint}}}, status)
+
+
+async def gallery(fake: Any, request: Request, body: Any) -> Any:
+    mine: FakeGallery = fake.gallery
+    if request.method == "PATCH":
+        return mine.change(body)
+    if request.method == "POST":
+        mine.marks.update(body["before"])
+        return {"pictures": body["before"]}
+    return _read(mine, request)
+
+
+def _read(mine: FakeGallery, request: Request) -> Any:
+    query, last = request.query_params.get("q", ""), request.url.path.rsplit("/", 1)[-1]
+    if last == "fields":
+        return {"fields": FIELDS, "tags": sorted({tag for marks in mine.marks.values() for tag in marks["tags"]})}
+    if "/similar/" in request.url.path:
+        number = int(last[5:])
+        near = [{**mine.entry(n), "differs": 4} for n in (number + 4, number + 8) if n < mine.size]
+        return {"pictures": near, "unseen": 0}
+    return mine.wrong(query) or _list(mine, request, mine.found(query), last)
+
+
+def _list(mine: FakeGallery, request: Request, found: Sequence[int], last: str) -> Object:
+    if last == "count":
+        return {"count": len(found)}
+    if last == "ids":
+        return {"pictures": [f"img_g{number}" for number in found[:10_000]]}
+    skip, limit = int(request.query_params.get("skip", "0")), int(request.query_params.get("limit", "100"))
+    return {
+        "pictures": [mine.entry(number) for number in found[skip : skip + limit]],
+        "start": str(START_MS),
+        "next": None,
+    }
+
+
+async def gallery_tile(fake: Any, request: Request, _: Any) -> Any:
+    """One tile of the gallery, as the rows have them."""
+    entry = fake.gallery.entry(int(request.path_params["n"]))
+    image = {name: entry[name] for name in ("id", "sha256", "url", "thumb", "width", "height")}
+    return {"id": entry["tile"], "run": entry["run"], "position": 0, "model": entry["model"], "name": entry["name"], "maker": entry["maker"],
+            "prompt": entry["prompt"], "ratio": 1.0, "state": "done", "endpoint": entry["model"], "lane": "commercial", "progress": None,
+            "queue_position": None, "eta_s": None, "note": None, "preview": None, "started_ms": START_MS, "ended_ms": START_MS + 4000,
+            "typical_seconds": None, "estimate": None, "cost": {"amount_micro_usd": 39_000, "source": "table"}, "billed": "yes",
+            "images": [{**image, "media_type": "image/png", "bytes": 1, "revised_prompt": None, "seed": None, "filename": "a.png"}],
+            "adjustments": [], "error": None, "retry": None, "retry_of": None, "cancellable": False}  # fmt: skip
+
+
+async def gallery_picture(_: Any, request: Request, __: Any) -> Response:
+    data, _w, _h = paint(MAKERS[0][0], f"gallery {int(request.path_params['n']) % 12}", 1.0, 160)
+    return Response(data, media_type="image/png")

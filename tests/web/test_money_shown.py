@@ -1,0 +1,41 @@
+"""Money as it is shown: what is known, up to what, and about what; and where it stands on a small screen."""
+
+import pytest
+from playwright.sync_api import expect
+from tests.web.conftest import Opener
+
+pytestmark = pytest.mark.browser
+GOOGLE, XAI = "google/gemini-3.1-flash-image", "xai/grok-imagine"
+
+
+def test_unknown_charges_make_an_upper_bound(visit: Opener) -> None:
+    page = visit(runs=[("a kettle google!lost", [XAI, GOOGLE])])
+    row = page.get_by_role("region", name="a kettle")
+    expect(row.locator(".tally")).to_contain_text("$0.02, up to $0.087")
+    page.context.request.post("/fake", data={"money": [600_000, 210_000]})
+    expect(page.locator(".spend")).to_contain_text("$0.39, up to $0.60")
+    page.context.request.post("/fake", data={"money": [390_000, 0]})
+    expect(page.locator(".spend b")).to_have_text("$0.39")
+    expect(page.get_by_text("at least")).to_have_count(0)
+
+
+def test_what_only_waits_costs_about_so_much(visit: Opener) -> None:
+    page = visit(runs=[("a kettle google!hold", [XAI, GOOGLE])])
+    expect(page.get_by_role("region", name="a kettle").locator(".tally")).to_contain_text("about $0.087")
+
+
+@pytest.mark.parametrize("width", [320, 390, 600])
+def test_a_long_amount_covers_no_link(visit: Opener, width: int) -> None:
+    page = visit(viewport={"width": width, "height": 700})
+    page.context.request.post("/fake", data={"money": [12_345_600_000, 345_600_000]})
+    expect(page.locator(".spend")).to_contain_text("$12000.00, up to $12345.60")
+    for name in ("Models", "Router", "Studio"):
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
+    page.get_by_role("button", name="Shortcuts").click()
+    expect(page.get_by_role("dialog", name="Shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.locator(".spend").click()
+    expect(page.get_by_role("dialog", name="Spending caps")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

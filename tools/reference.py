@@ -1,0 +1,123 @@
+"""Writes the pages under docs/reference that are made from the code itself.
+
+`python tools/reference.py` writes them; `--check` says which are out of date and exits with 1.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from triptych.cli.commands import app
+from triptych.config.reference import settings_page
+from triptych.server.errors import STATUS
+from triptych.spec import errors
+from triptych.spec.errors import TriptychError
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+
+
+def tree(kind: type[TriptychError] = TriptychError) -> Iterator[type[TriptychError]]:
+    """Every error of the tree in the module, in the order it is written."""
+    for child in kind.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield child
+            yield from tree(child)
+
+
+def meanings() -> dict[str, str]:
+    """What each error means, out of the drawing at the head of the module."""
+    lines = (line.lstrip("│├└─ ").split(maxsplit=1) for line in (errors.__doc__ or "").splitlines())
+    return {parts[0]: parts[1] for parts in lines if len(parts) == 2 and parts[0].endswith("Error")}
+
+
+def errors_page() -> str:
+    """docs/reference/errors.md."""
+    said = meanings()
+    rows = [
+        f"| `{'moderation_blocked' if e.code == 'blocked' else e.code}` | {STATUS[e.code]} | `{e.failure}` | {e.default_billed} | {said[e.__name__]} |"
+        for e in tree()
+    ]
+    return "\n".join([
+        "# Errors", "",
+        "Every error of the API is OpenAI's envelope with an extension of ours:", "",
+        "```json",
+        '{"error": {"message": "size is \'huge\'; it takes `auto` or WIDTHxHEIGHT in pixels, e.g. 1024x1536.",',
+        '           "type": "invalid_request_error", "code": "bad_request", "param": "size",',
+        '           "triptych": {"provider": null, "class": "rejected", "billed": "no", "amount_micro_usd": null,',
+        '                        "retry_after_s": null, "hint": null, "upstream": null, "attempts": []}}}',
+        "```", "",
+        "`class` says what may be done next (see [how it is built](../concepts/architecture.md)), `billed` is `yes`, `no` or",
+        "`unknown` and never guessed, `upstream` keeps the provider's own words. The header `x-should-retry` is `true` only when",
+        "sending again cannot cost twice; the `openai` package follows it.", "",
+        "| code | HTTP | class | billed, unless the answer says otherwise | what it means |", "|---|---|---|---|---|",
+        *rows,
+        f"| `lost` | {STATUS['lost']} | `ambiguous` | unknown | under way when the server stopped |",
+        f"| `forbidden` | {STATUS['forbidden']} | `rejected` | no | not from this machine, or not from this server's own page |",
+        "",
+        "A provider that refuses *its* key is 424 and not 401: your key to this server is not what is wrong.", "",
+    ])  # fmt: skip
+
+
+def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name, in the order of their names; groups are left out. Typer brings its own copy of
+    click, so the values are known by what they have and not by their class."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield path, command
+    for name, child in sorted((children or {}).items()):
+        yield from commands(child, f"{path} {name}")
+
+
+def option(parameter: Any) -> str:
+    """One option or argument as a line of the table."""
+    kind = parameter.param_type_name
+    names = ", ".join(f"`{n}`" for n in (*parameter.opts, *parameter.secondary_opts)) if kind == "option" else (
+        f"`{(parameter.name or '').upper()}`")  # fmt: skip
+    default = getattr(parameter, "show_default", None)
+    text = (getattr(parameter, "help", None) or "").replace("|", "\\|")
+    if isinstance(default, str):
+        text += f" Default: {default}."
+    return f"| {names} | {text} |"
+
+
+def cli_page() -> str:
+    """docs/reference/cli.md."""
+    parts = ["# Commands", "",
+             "`.venv/bin/triptych` after `./run` or `./test` ran once. `./run` passes its arguments to `triptych serve`.",
+             "Data goes to standard output and everything else to standard error. With `--json`, standard output is one",
+             "JSON value; after a wrong option, model or setting it is the [error object](errors.md) of the API.", ""]  # fmt: skip
+    for path, command in commands(typer.main.get_command(app), "triptych"):
+        parts += [f"## `{path}`", "", (command.help or "").strip(), "", "| | |", "|---|---|"]
+        parts += [option(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
+        parts.append("")
+    parts += ["## Exit codes", "", "| code | meaning |", "|---|---|", "| 0 | everything worked |", "| 1 | something broke |",
+              "| 2 | a wrong option, model, provider or setting; nothing was sent |",
+              "| 3 | some pictures came, others did not |", "| 4 | no picture came |",
+              "| 5 | a spending cap or `--budget` would be passed; nothing was sent |",
+              "| 130 | stopped by Ctrl+C; what is known of the bill is said |", ""]  # fmt: skip
+    return "\n".join(parts)
+
+
+def pages() -> dict[str, str]:
+    """Every generated page by file name."""
+    return {"settings.md": settings_page(), "errors.md": errors_page(), "cli.md": cli_page()}
+
+
+def main() -> int:
+    """Writes the pages, or compares them with `--check`."""
+    stale = 0
+    for name, text in pages().items():
+        path = REFERENCE / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            stale += 1
+            print(f"{'out of date' if '--check' in sys.argv else 'written'}: docs/reference/{name}")
+            if "--check" not in sys.argv:
+                path.write_text(text, "utf-8")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
