@@ -109,8 +109,9 @@ async def test_a_bare_folder_of_a_log_proves_everything_but_the_image(tmp_path: 
     }, found  # fmt: skip
     assert "FALSE" not in {verdict for verdict, _ in found.values()}
     assert "3 others" in found["decision"][1]
+    assert await lines(public.parent) == found, "a log's own folder is read through its public half"
     with pytest.raises(NotFoundError):
-        await lines(public.parent)
+        await lines(tmp_path / "elsewhere")
 
 
 async def test_without_trust_the_log_is_followed_and_said_to_be_nobodys(tmp_path: Path) -> None:
