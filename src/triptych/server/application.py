@@ -27,6 +27,7 @@ from triptych.server.witness_api import WitnessApi
 from triptych.spec.errors import NotFoundError, UnknownModelError
 from triptych.studio.models import Names
 from triptych.web import assets
+from triptych.web.shell import PAGES
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -112,11 +113,7 @@ def build(
         routes=[  # looked through in this order: first what is asked most
             Route("/v1/images/generations", images.generations, methods=["POST"]),
             Route("/v1/images/edits", images.edits, methods=["POST"]),
-            Route("/", site.page),
-            Route("/gallery", site.page),
-            Route("/models", site.page),
-            Route("/router", site.page),
-            Route("/ranking", site.page),
+            *(Route(path, site.page) for path in PAGES),
             Route("/favicon.ico", site.favicon),
             Route("/web/{version}/{path:path}", site.asset),
             Route("/healthz", site.health),

@@ -3,15 +3,17 @@
 import { signal, useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import * as act from './actions.js';
-import { LANES, MODEL_STATES, count, money, price, usually } from './format.js';
+import { LANES, MODEL_STATES, count, money } from './format.js';
 import * as s from './state.js';
-import { Icon, Menu, h, html, later } from './ui.js';
+import { Icon, h, html, later } from './ui.js';
 
-const MODIFIER = /Mac|iP(hone|ad)/.test(navigator.platform) ? '⌘' : 'Ctrl';
 const Reading = later(() => import('./reading.js'), 'Reading');
 const Tray = later(() => import('./tray.js'), 'Tray');
 const References = later(() => import('./tray.js'), 'References');
 
+/** The last line comes after the first paint, over the one that the server drew. */
+const foot = signal(/** @type {typeof import('./foot.js') | null} */ (null));
+import('./foot.js').then(m => { foot.value = m; });
 /** The box that offers parameters after `--` and models after `@`; its module comes with the first of them. */
 const suggest = signal(/** @type {typeof import('./suggest.js') | null} */ (null));
 
@@ -47,7 +49,7 @@ export function Composer() {
     <textarea id="prompt" name="text" rows="2" ref=${box} placeholder="Describe a picture. Every chosen model draws it." autocomplete="off" aria-describedby="plan"
       value=${s.text} onInput=${e => { s.text.value = e.currentTarget.value; offer(e.currentTarget); }} onKeyDown=${key} onBlur=${() => suggest.value?.shut()}
       onPaste=${e => { const files = [...e.clipboardData?.files ?? []]; if (files.length) { e.preventDefault(); act.deed('upload', files); } }}></textarea>
-    ${(s.plan.value || s.problems.value.prompt) && h(Reading, null)}${h(Chips, null)}${h(Foot, null)}
+    ${(s.plan.value || s.problems.value.prompt) && h(Reading, null)}${h(Chips, null)}${foot.value ? h(foot.value.Foot, null) : html`<div class="foot"><button class="btn go" disabled>Create</button></div>`}
   </form>`;
 }
 
@@ -86,24 +88,4 @@ function Chip({ model: m, name }) {
     <input class="vh" type="checkbox" checked=${on} onChange=${e => { act.pick(m.id, !on); if (s.named.value) e.currentTarget.checked = on; }} />
     <span class="name">${m.name}</span>${where && html`<span class="word">${where}</span>`}${m.state !== 'ready' && html`<span class="word">${MODEL_STATES[m.state] ?? m.state}</span>`}
     <span class="num">${cost}${changed && html` ≈<span class="vh"> something is fitted to it</span>`}</span>${why && html`<span class="why">${why}</span>`}</label>`;
-}
-
-/** Where the prompt goes, in few words. */
-function goes() {
-  const all = s.chosen.value.flatMap(id => s.meant(id) ?? []).filter(m => m.lane !== 'local'), to = [...new Set(all.map(m => s.providers.value.find(p => p.id === m.provider)?.name ?? m.maker))];
-  return to.length > 3 ? `to ${to.length} providers` : to.length ? `to ${to.join(' and ')}` : 'stays on this machine';
-}
-
-/** What Create would do and cost, or why it is off. */
-function Foot() {
-  const plan = s.plan.value, why = act.whyNot(), busy = act.creating.value, idle = !s.text.value.trim() || !s.chosen.value.length;
-  const many = plan && plan.prompts > 1 ? `${count(plan.prompts, 'prompt')} × ${count(s.chosen.value.length, 'model')} = ` : '';
-  const order = `${s.orderRule.value ? `The models stand in this order: ${s.orderRule.value}.` : 'The order of the models follows a rule.'} None is put forward, all have the same weight.`;
-  return html`<div class="foot">
-    <label class="tool" title="Add pictures: drop, paste or choose">${h(Icon, { name: 'image-plus' })}<input class="vh" type="file" accept="image/*" multiple aria-label="Add pictures" onChange=${e => { act.deed('upload', [...e.currentTarget.files]); e.currentTarget.value = ''; }} /></label>
-    ${h(Menu, { label: 'Parameters', text: '--', class: 'tool num', heading: 'Add to the prompt', items: () => import('./suggest.js').then(m => m.common()) })}
-    ${h(Menu, { label: 'The order of the models', icon: 'circle-question-mark', heading: order, items: () => [{ name: 'See all models', run: () => s.go('/models') }] })}
-    <p id="plan" class="sum">${plan && !idle && html`<b>${many}${count(plan.images, 'image')}</b><span class="num">${plan.unknown_count ? plan.known_micro_usd ? `about ${money(plan.known_micro_usd)}, ${count(plan.unknown_count, 'price')} unknown` : 'price unknown' : `${plan.total.amount_micro_usd ? 'about ' : ''}${price(plan.total)}`}</span><span>${goes()}</span>${plan.seconds && html`<span class="num">${usually(plan.seconds)}</span>`}`}${why && html`<span class=${idle ? '' : 'stop'}>${why}</span>`}</p>
-    <button class="btn go" disabled=${Boolean(why) || busy} aria-describedby="plan">${busy ? 'Sending' : 'Create'}<kbd>${MODIFIER} ↵</kbd></button>
-  </div>`;
 }

@@ -1,6 +1,7 @@
 // @ts-check
 /** The keyboard among tiles: arrows go to the tile that lies that way, letters act on the one that has the focus. */
-import * as deeds from './deeds.js';
+import { press } from './commands.js';
+import { openCompare } from './deeds.js';
 import './menu.js';                                    // here before its first key
 import * as s from './state.js';
 
@@ -13,14 +14,8 @@ export function keys(e) {
   const tile = s.findTile(frame.id), t = tile?.peek(), image = t?.images.find(i => i.id === frame.dataset.image), key = e.key.toLowerCase();
   if (!tile || !t) return;
   if (key === 'escape' && at !== frame) { e.stopPropagation(); frame.focus(); return; }
-  if (key === 'enter' && at === frame && image) { e.preventDefault(); deeds.openCompare(tile, image.id); }
-  if (!s.letters.value || e.shiftKey) return;
-  if (key === 'i') s.inspecting.value = s.inspecting.peek() === frame.id ? '' : frame.id;
-  const run = image && {
-    c: () => deeds.mark(tile, image.id), r: () => deeds.useImage(image, t, 'subject'), e: () => deeds.useImage(image, t, 'edit'),
-    d: () => /** @type {HTMLElement | null} */ (frame.querySelector('a[download]'))?.click(),
-  }[key];
-  if (run) { e.preventDefault(); run(); }
+  if (key === 'enter' && at === frame && image) { e.preventDefault(); openCompare(tile, image.id); }
+  press('tile', e, { tile, t, image, frame });
 }
 
 /** @param {Element} frame @param {KeyboardEvent} e */

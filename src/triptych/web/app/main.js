@@ -1,5 +1,5 @@
 // @ts-check
-/** The frame: rail, top line, the view, and what opens over it. Views other than the studio come when first looked at. */
+/** The frame: rail, top line, the view, and what opens over it. All but the studio comes when first asked for. */
 import { render } from 'preact';
 import { effect } from '@preact/signals';
 import * as act from './actions.js';
@@ -8,45 +8,39 @@ import { Rows } from './rows.js';
 import * as s from './state.js';
 import { Icon, Tool, file, h, html, later, styled } from './ui.js';
 
-const view = (load, name, ...sheets) => later(() => Promise.all([load(), ...['views', ...sheets].map(styled)]).then(([m]) => m), name);
-const Welcome = view(() => import('./welcome.js'), 'Welcome');
-const Models = view(() => import('./models.js'), 'Models');
-const Router = view(() => import('./router.js'), 'Router', 'router');
-const Ranking = view(() => import('./ranking.js'), 'Ranking', 'ranking');
-const Gallery = view(() => import('./gallery.js'), 'Gallery', 'gallery');
-const Inspector = view(() => import('./inspector.js'), 'Inspector');
-const Compare = view(() => import('./compare.js'), 'Compare', 'compare');
-const Help = view(() => import('./help.js'), 'Help');
+const View = later(() => import('./views.js'), 'View');
+const Over = later(() => import('./over.js'), 'Over');
+const Welcome = later(() => Promise.all([import('./welcome.js'), styled('views')]).then(([m]) => m), 'Welcome');
+const Inspector = later(() => Promise.all([import('./inspector.js'), styled('views')]).then(([m]) => m), 'Inspector');
 
 function Shell() {
   const studio = s.view.value === 'studio', panel = studio && s.inspecting.value;
   return html`<a class="skip" href="#main">Skip to content</a><div class="shell" data-panel=${Boolean(panel)}>
     <nav class="rail" aria-label="Workspace"><img class="mark" src=${file('mark.svg')} alt="" width="22" height="22" />
       ${h(Place, { to: '/', icon: 'image', label: 'Studio' })}${h(Place, { to: '/gallery', icon: 'images', label: 'Gallery' })}${h(Place, { to: '/models', icon: 'blocks', label: 'Models' })}${h(Place, { to: '/router', icon: 'route', label: 'Router' })}<span class="spacer"></span>
-      ${h(Tool, { icon: 'circle-question-mark', label: 'Shortcuts', title: 'Shortcuts (?)', onClick: () => { s.helping.value = true; } })}
+      ${h(Tool, { icon: 'circle-question-mark', label: 'Shortcuts', title: 'Shortcuts (?)', onClick: () => { s.over.value = 'help'; } })}
       ${h(Tool, { icon: 'sun-moon', label: 'Switch light and dark', onClick: () => act.deed('flipTheme') })}</nav>
     <main id="main" tabindex="-1"><header class="top"><h1>${s.title}</h1>${s.lazy.value && h(s.lazy.value.Spend, null)}</header>
       ${!s.online.value && html`<p class="offline" role="status">${h(Icon, { name: 'wifi-off' })}The server does not answer. Trying again…</p>`}
       ${s.stale.value && html`<p class="offline" role="alert">${h(Icon, { name: 'triangle-alert' })}<span>A part of this page did not load. <a href="">Reload the page</a></span></p>`}
-      ${studio ? html`${s.rows.value.length ? h(Rows, null) : html`<div class="scroll">${h(Welcome, null)}</div>`}${h(Composer, null)}` : h({ gallery: Gallery, models: Models, router: Router, ranking: Ranking }[s.view.value], null)}
+      ${studio ? html`${s.rows.value.length ? h(Rows, null) : html`<div class="scroll">${h(Welcome, null)}</div>`}${h(Composer, null)}` : h(View, null)}
     </main>
     ${panel && h(Inspector, null)}
   </div>
-  ${s.comparing.value.length > 0 && h(Compare, null)}${s.helping.value && h(Help, { close: () => { s.helping.value = false; } })}
+  ${(s.over.value || s.comparing.value.length > 0) && h(Over, null)}
   <div class="toasts" role="status"></div><p class="vh" role="status">${s.said}</p>`;
 }
 
 /** @param {{ to: string, icon: string, label: string }} props */
 const Place = ({ to, icon, label }) => html`<a class="tool" href=${to} aria-label=${label} title=${label} aria-current=${s.title.value === label ? 'page' : null} onClick=${stay}>${h(Icon, { name: icon })}</a>`;
 
+const commands = import('./commands.js');
 /** Whether keys go into a field. */
 const writing = e => e instanceof HTMLElement && e.matches('textarea, select, input:not([type=checkbox], [type=range])');
 addEventListener('keydown', e => {
   if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || writing(e.target) || document.querySelector('dialog[open]')) return;
   if (e.key === 'Escape') s.inspecting.value = '';
-  if (!s.letters.value) return;
-  if (e.key === '/') { e.preventDefault(); act.focusPrompt(); }
-  if (e.key === '?') s.helping.value = true;
+  if (e.key === '/' && s.letters.value) { e.preventDefault(); act.focusPrompt(); } else commands.then(m => m.press('everywhere', e));
 });
 
 addEventListener('unhandledrejection', e => {          // a module of an older release is gone

@@ -30,12 +30,12 @@ export const chosen = computed(() => named.value ?? selected.value);       // wh
 export const marks = signal(/** @type {Mark[]} */ ([]));                    // put side by side with C, from any row
 
 export const path = signal(location.pathname);
-export const view = computed(() => /^\/(gallery|models|router|ranking)/.exec(path.value)?.[1] ?? 'studio');
+export const view = computed(() => /^\/(\w+)/.exec(path.value)?.[1] ?? 'studio');
 export const title = computed(() => view.value[0].toUpperCase() + view.value.slice(1));
 export const active = signal('');                                          // the tile that arrows move from
 export const inspecting = signal('');                                      // the tile the panel is about
 export const comparing = signal(/** @type {Mark[]} */ ([]));
-export const helping = signal(false);
+export const over = signal('');                                            // what opens over the view, by its name in `over.js`
 export const online = signal(true);
 export const stale = signal(false);                                        // a part of this page is gone: only a reload helps
 export const now = signal(Date.now());

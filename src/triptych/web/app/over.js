@@ -1,0 +1,18 @@
+// @ts-check
+/** What opens over a view: pictures side by side, and the sheets that a command opens by name (`s.over`). */
+import * as s from './state.js';
+import { h, html, later, styled } from './ui.js';
+
+/** @param {() => Promise<any>} load @param {string} name @param {...string} sheets */
+const part = (load, name, ...sheets) => later(() => Promise.all([load(), ...['views', ...sheets].map(styled)]).then(([m]) => m), name);
+
+const Compare = part(() => import('./compare.js'), 'Compare', 'compare');
+const OVER = /** @type {Record<string, any>} */ ({
+  help: part(() => import('./help.js'), 'Help'),
+});
+const close = () => { s.over.value = ''; };
+
+export function Over() {
+  const found = OVER[s.over.value];
+  return html`${s.comparing.value.length > 0 && h(Compare, null)}${found && h(found, { key: s.over.value, close })}`;
+}
