@@ -7,7 +7,6 @@ credentials says "untrusted signer", unless its user adds the root. The identity
 signs nothing that a decoder of hostile pictures asks for.
 """
 
-import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from triptych.spec.errors import StorageError
+from triptych.store.durable import write_private
 from triptych.store.faults import at
 
 FILE_NAME = "credentials.key"
@@ -44,7 +44,7 @@ def load_or_create(folder: Path) -> CredentialKey:
     path = folder / FILE_NAME
     with at(f"The key for content credentials {path}"):
         if not path.exists():
-            _create(path)
+            write_private(path, _made(), replace=False)
         text = path.read_bytes()
     try:
         key = serialization.load_pem_private_key(text, None)
@@ -57,21 +57,6 @@ def load_or_create(folder: Path) -> CredentialKey:
         )
     pem = [one.public_bytes(_PEM).decode() for one in (signer, root)]
     return CredentialKey("".join(pem), pem[1], key.sign)
-
-
-def _create(path: Path) -> None:
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(_made())
-            file.flush()
-            os.fsync(file.fileno())
-        # A link fails when the name is taken: whoever was first has made the key that counts.
-        os.link(fresh, path)
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _made() -> bytes:

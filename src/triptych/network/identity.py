@@ -12,8 +12,8 @@ from pathlib import Path
 
 from triptych.network.jose import kid_of
 from triptych.spec.errors import StorageError
+from triptych.store.durable import flush_folder, write_private
 from triptych.store.faults import at
-from triptych.tlog.disk import flush_folder
 from triptych.tlog.errors import NoteError
 from triptych.tlog.note import Signer, VerifierKey
 
@@ -72,19 +72,8 @@ def load_or_create(folder: Path) -> Identity:
 def keep_key(path: Path, signer: Signer) -> None:
     """Writes a private key to a file of its own: mode 0600, on the disk when this returns. A key that is there already
     stays. Raises StorageError."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with at(f"The signing key {path}"):
-        try:
-            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(signer.secret().encode("ascii") + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            # A link fails when the name is taken: whoever was first has made the key that counts.
-            os.link(fresh, path)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink(missing_ok=True)
+        write_private(path, signer.secret().encode("ascii") + b"\n", replace=False)
 
 
 def read_key(path: Path) -> Signer | None:

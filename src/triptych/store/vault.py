@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import binascii
-import os
 import re
 import secrets
 from pathlib import Path
@@ -12,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from triptych.spec.errors import BadRequestError, StorageError
+from triptych.store.durable import flush_folder, write_private
 from triptych.store.faults import at
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -86,7 +86,7 @@ class FileVault:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             nonce = secrets.token_bytes(_NONCE)
             sealed = AESGCM(self._master_key(make=True)).encrypt(nonce, value, _MAGIC + name.encode())
-            _write_private(path, _MAGIC + base64.b64encode(nonce + sealed) + b"\n", replace=True)
+            write_private(path, _MAGIC + base64.b64encode(nonce + sealed) + b"\n", replace=True)
 
     def _get(self, path: Path, name: str) -> str | None:
         with at(f"The vault {self._folder}"):
@@ -112,7 +112,7 @@ class FileVault:
                 path.unlink()
             except FileNotFoundError:
                 return False
-            _flush_folder(self._folder)
+            flush_folder(self._folder)
             return True
 
     def _names(self) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ class FileVault:
         if make and not self._key_file.exists():
             if self._names():
                 raise self._keyless()
-            _write_private(self._key_file, base64.b64encode(secrets.token_bytes(_KEY)) + b"\n", replace=False)
+            write_private(self._key_file, base64.b64encode(secrets.token_bytes(_KEY)) + b"\n", replace=False)
         try:
             key = base64.b64decode(self._key_file.read_bytes().strip(), validate=True)
         except FileNotFoundError:
@@ -153,39 +153,3 @@ class FileVault:
             f"The stored key of {name} cannot be opened: it is damaged or was sealed with another master key.",
             hint=f"Enter the key again, or restore {self._folder} and {self._key_file} from the same backup.",
         )
-
-
-def _write_private(path: Path, content: bytes, *, replace: bool) -> None:
-    """Writes a file that only this user may read, whole or not at all. Without `replace`, a file that is there already
-    is left as it is: whoever came first has made it."""
-    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            new.replace(path)
-        else:
-            _link(new, path)
-    finally:
-        new.unlink(missing_ok=True)
-    _flush_folder(path.parent)
-
-
-def _link(new: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(new)
-    except FileExistsError:
-        return
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # Windows keeps names safe by itself and does not open folders
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,6 +7,7 @@ from typing import Literal
 import structlog
 
 from triptych.router.budget import Caps
+from triptych.router.execute import Router
 from triptych.router.price import Price
 from triptych.router.registry import Registry
 from triptych.router.shielded import finish
@@ -33,7 +34,7 @@ from triptych.studio.prompt import DEFAULT_LIMIT
 from triptych.studio.recovery import Recovery
 from triptych.studio.requests import ratio_of, request_from_json, request_json
 from triptych.studio.terms import DEADLINE_S, for_lane, routing_settings, terms_of, tile_nonce
-from triptych.studio.tiles import Router, Tiles
+from triptych.studio.tiles import Tiles
 from triptych.studio.variation import is_derived, varied
 from triptych.studio.veil import is_veiled
 from triptych.studio.views import (
@@ -485,8 +486,7 @@ class Studio:
         return replace(card, typical_seconds=self._router.typical_seconds(card)) if card is not None else None
 
     def _card_of(self, name: str) -> ModelCard | None:
-        found = self._registry.endpoints().get(name)
-        return found.model.card if found is not None else None
+        return found.model.card if (found := self._registry.endpoints().get(name)) is not None else None
 
     def _lane_of(self, record: TileRecord) -> Lane | None:
         return next((card.lane for card in self._planner.names().served_by(record.model)), None)

@@ -7,18 +7,17 @@ queued ─▶ sent ─▶ working ─▶ receiving ─▶ done
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 
-from triptych.router.budget import Caps
 from triptych.router.errand import DETACH
+from triptych.router.execute import Router
 from triptych.spec.clock import Clock
 from triptych.spec.errors import CancelledByUserError, EmptyAnswerError, StorageError, TriptychError
 from triptych.spec.image import UNKNOWN_COST, ImageRequest
-from triptych.spec.model import Lane, ModelCard
 from triptych.spec.records import FINAL_STATES, PictureRecord, TileRecord, TileState
-from triptych.spec.routing import NO_FLOORS, Arrived, Floors, Leg, RoutedResult, RouteEvent, Tell
+from triptych.spec.routing import Arrived, Leg, RoutedResult, RouteEvent, Tell
 from triptych.store.base import RecordStore
 from triptych.studio.arrivals import Arrivals
 from triptych.studio.failures import bill_words, came_words, cost_after, internal_error, state_after, tile_error
@@ -31,46 +30,6 @@ from triptych.studio.views import Now, TileNews
 
 _SAVE_AGAIN_S = (1.0, 5.0, 15.0)  # a lock held by another program, a server that restarts
 _log = structlog.get_logger("triptych.studio")
-
-
-class Router(Protocol):
-    """What is needed of the router; see `triptych.router.execute.Router`."""
-
-    async def run(
-        self,
-        request: ImageRequest,
-        *,
-        model: str,
-        run_id: str,
-        tile_id: str,
-        tell: Tell,
-        caps: Caps,
-        lane_floor: Lane | None = None,
-        allow_model_failover: bool = False,
-        floors: Floors = NO_FLOORS,
-        nonce: str | None = None,
-        deadline_s: float = 300.0,
-        api_key: str | None = None,
-        hedge: bool = False,
-        project: str | None = None,
-    ) -> RoutedResult: ...
-
-    async def resume(
-        self,
-        legs: Sequence[Leg],
-        request: ImageRequest,
-        *,
-        run_id: str,
-        tile_id: str,
-        tell: Tell,
-        deadline_s: float = 300.0,
-        api_key: str | None = None,
-        project: str | None = None,
-    ) -> RoutedResult: ...
-
-    def retry_now(self, tile_id: str) -> bool: ...
-
-    def typical_seconds(self, card: ModelCard) -> tuple[int, int] | None: ...
 
 
 class Tiles:

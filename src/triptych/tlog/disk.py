@@ -19,6 +19,7 @@ from obstore.store import S3Store
 
 from triptych.spec.errors import StorageError
 from triptych.store.blobs import BucketObjects, FolderObjects
+from triptych.store.durable import flush_folder
 from triptych.store.faults import at
 
 if sys.platform == "win32":
@@ -211,16 +212,6 @@ class FolderJournal:
             self._open = None
             with contextlib.suppress(OSError):  # what could not be flushed was never promised
                 file.close()
-
-
-def flush_folder(folder: Path) -> None:
-    """Makes names in a folder durable. Windows does that by itself and does not open folders."""
-    if sys.platform != "win32":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 class FolderLock:
