@@ -111,6 +111,7 @@ class Statements:
                     "created_ms": tile.created_ms,
                     "updated_ms": tile.updated_ms,
                     "body": to_json(tile),
+                    "comes_from": tile.parent.tile if tile.parent is not None else tile.retry_of,
                 }
                 for tile in values
             ],

@@ -22,13 +22,14 @@ from sqlalchemy import (
 from triptych.spec.records import FINAL_STATES
 
 VERSION_TABLE = "triptych_version"
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every schema this program knows, oldest first; the last one is the schema it works with. Held by a test against the
 migration scripts, so that opening a database that is up to date does not have to load them."""
 
 METADATA = MetaData()
 _SERIAL = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up only in a column typed INTEGER
 _FAILED = text("state IN ('blocked', 'failed', 'lost')")
+_MADE_FROM = text("comes_from IS NOT NULL")
 _UNFINISHED = text("state NOT IN (" + ", ".join(f"'{state}'" for state in sorted(FINAL_STATES)) + ")")
 
 runs = Table(
@@ -61,7 +62,9 @@ tiles = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
+    Column("comes_from", String),  # the tile that it was made from, else the one that it tries again
     Index("ix_tiles_run", "run_id", "position"),
+    Index("ix_tiles_comes_from", "comes_from", sqlite_where=_MADE_FROM, postgresql_where=_MADE_FROM),
     Index("ix_tiles_unfinished", "created_ms", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
     Index("ix_tiles_failed", "run_id", sqlite_where=_FAILED, postgresql_where=_FAILED),
 )
@@ -244,6 +247,24 @@ balances = Table(
     Column("name", String, primary_key=True),
     Column("amount_micro_usd", BigInteger, nullable=False),
     Column("unknown", BigInteger, nullable=False),
+)
+
+tile_marks = Table(
+    "tile_marks",
+    METADATA,
+    # No foreign key, and no part of the tile's own record: a tile at work is written by who makes it.
+    Column("tile_id", String, primary_key=True),
+    Column("pinned", Boolean, nullable=False),
+    Column("pruned", Boolean, nullable=False),
+)
+
+key_visuals = Table(
+    "key_visuals",
+    METADATA,
+    Column("scope", String, primary_key=True),  # `project:NAME`, or `family:` and the first tile
+    Column("tile_id", String, nullable=False),
+    Column("picture_id", String, nullable=False),
+    Column("chosen_ms", BigInteger, nullable=False),
 )
 
 idempotency = Table(
