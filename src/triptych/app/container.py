@@ -38,6 +38,7 @@ from triptych.store.records import SqlRecordStore, open_store
 from triptych.store.vault import FileVault
 from triptych.studio.credentials import Credentials
 from triptych.studio.gallery import Gallery
+from triptych.studio.outpaint import Outpaint
 from triptych.studio.picks import Picks
 from triptych.studio.recovery import KEYS_KEPT_MS
 from triptych.studio.service import Studio
@@ -65,6 +66,7 @@ class App:
     studio: Studio
     picks: Picks
     gallery: Gallery
+    outpaint: Outpaint
     owners: Owners
     receipts: ReceiptDesk
     witness: WitnessDesk
@@ -126,8 +128,9 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> App:
             credentials=credentials,
         )  # fmt: skip
         gallery = Gallery(store.gallery, blobs, workshop, models, clock)
+        outpaint = Outpaint(studio.pictures, blobs, workshop)
         on_failure.pop_all()
-    return App(gallery=gallery, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
+    return App(gallery=gallery, outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
                models=models, caps=caps, router=router, studio=studio, picks=picks, owners=owners, receipts=receipts, witness=witness,
                health_news=health_news, session=secrets.token_urlsafe(24))  # fmt: skip
 

@@ -16,6 +16,7 @@ from PIL import Image
 from triptych.imaging import credentials
 from triptych.imaging.decode import DAMAGED, encode, open_picture
 from triptych.imaging.header import MAX_PIXELS, PictureInfo, header
+from triptych.imaging.outpaint import Frame, extended
 from triptych.imaging.prints import print_of
 from triptych.imaging.restoring import restored_bytes
 from triptych.spec.errors import HostileContentError
@@ -80,6 +81,12 @@ def _restore(data: bytes, job: Job, _ask: Ask) -> tuple[Job, bytes]:
     return told, image + (done.heat or b"")
 
 
+def _extend(data: bytes, job: Job, _ask: Ask) -> tuple[Job, bytes]:
+    """Back go the picture in its frame and the mask."""
+    whole, mask = extended(data, Frame(**job["frame"]))
+    return {"size": len(whole)}, whole + mask
+
+
 def _print(data: bytes, _job: Job, _ask: Ask) -> tuple[Job, bytes]:
     return asdict(print_of(open_picture(data))), b""
 
@@ -93,6 +100,7 @@ _JOBS: dict[str, Callable[[bytes, Job, Ask], tuple[Job, bytes]]] = {
     "embed_credentials": _embed_credentials,
     "print": _print,
     "restore": _restore,
+    "extend": _extend,
 }
 
 

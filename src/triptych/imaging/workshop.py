@@ -6,11 +6,13 @@ import json
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import triptych
 from triptych.imaging.header import PictureInfo, header
+from triptych.imaging.outpaint import Frame
 from triptych.imaging.restoring import RestoredBytes
 from triptych.spec.errors import HostileContentError
 from triptych.spec.gallery import Print
@@ -148,6 +150,11 @@ class Workshop:
             image=body[:size] or None, heat=body[size:] or None, shift=(value["shift"][0], value["shift"][1]),
             scale=value["scale"], changed_permille=value["changed"],
         )  # fmt: skip
+
+    async def extend(self, data: bytes, frame: Frame) -> tuple[bytes, bytes]:
+        """The picture in a larger frame, and the mask of what is new there; see `triptych.imaging.outpaint`."""
+        value, body = await self._run({"op": "extend", "frame": asdict(frame)}, data)
+        return body[: int(value["size"])], body[int(value["size"]) :]
 
     async def close(self) -> None:
         """Ends all workers. Jobs under way fail; further jobs are refused."""

@@ -17,6 +17,7 @@ from triptych.server.errors import HANDLERS
 from triptych.server.events import events_response
 from triptych.server.gallery_api import GalleryApi
 from triptych.server.openai_images import ImagesApi
+from triptych.server.outpaint_api import OutpaintApi
 from triptych.server.picks_api import PicksApi
 from triptych.server.public import Doors, public_app
 from triptych.server.receipts_api import ReceiptsApi
@@ -125,6 +126,7 @@ def build(
             *usage.routes(),
             *PicksApi(app).routes(),
             *GalleryApi(app).routes(),
+            *OutpaintApi(app).routes(),
             Route("/v1/models", site.openai_models),
             Route("/v1/models/{id:path}", site.openai_model),
         ],
