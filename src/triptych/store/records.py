@@ -28,6 +28,7 @@ from triptych.store.codec import json_value, to_json
 from triptych.store.engine import READERS, Place, open_engines, parse_place
 from triptych.store.faults import at
 from triptych.store.gallery import GalleryStore
+from triptych.store.kits import KitStore
 from triptych.store.lineage import LineageStore
 from triptych.store.receipts import Receipts
 from triptych.store.schema import bring_up_to_date, check_file
@@ -56,6 +57,7 @@ class SqlRecordStore:
         self.signed = Signed(self._writer, self._read)
         self.leaves = Leaves(self._writer, self._read)
         self.gallery = GalleryStore(self._writer, self._read, self._statements)
+        self.kits = KitStore(self._writer, self._read)
         self.lineage = LineageStore(self._writer, self._read)
         self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="triptych-reader")
         self._closed = False

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from triptych.spec.records import FINAL_STATES
 
 VERSION_TABLE = "triptych_version"
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every schema this program knows, oldest first; the last one is the schema it works with. Held by a test against the
 migration scripts, so that opening a database that is up to date does not have to load them."""
 
@@ -207,6 +207,38 @@ picks = Table(
     Column("body", Text, nullable=False),
     Index("ix_picks_task", "task", "created_ms"),
     Index("ix_picks_run", "run_id"),
+)
+
+kits = Table(
+    "kits",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_kits_updated", "updated_ms", "id"),
+)
+
+kit_sheets = Table(
+    "kit_sheets",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("kit_id", String, ForeignKey("kits.id"), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_kit_sheets_kit", "kit_id", "created_ms"),
+)
+
+kit_ballots = Table(
+    "kit_ballots",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("kit_id", String, ForeignKey("kits.id"), nullable=False),
+    Column("copy", String, nullable=False),  # the sheet and the client's copy of it
+    Column("created_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_kit_ballots_kit", "kit_id", "created_ms"),
+    Index("ux_kit_ballots_copy", "kit_id", "copy", unique=True),
 )
 
 _RESERVES = text("kind = 'reserve'")
