@@ -38,6 +38,7 @@ from triptych.store.records import SqlRecordStore, open_store
 from triptych.store.vault import FileVault
 from triptych.studio.credentials import Credentials
 from triptych.studio.gallery import Gallery
+from triptych.studio.lineage import Lineage
 from triptych.studio.outpaint import Outpaint
 from triptych.studio.picks import Picks
 from triptych.studio.recovery import KEYS_KEPT_MS
@@ -66,6 +67,7 @@ class App:
     studio: Studio
     picks: Picks
     gallery: Gallery
+    lineage: Lineage
     outpaint: Outpaint
     owners: Owners
     receipts: ReceiptDesk
@@ -128,9 +130,10 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> App:
             credentials=credentials,
         )  # fmt: skip
         gallery = Gallery(store.gallery, blobs, workshop, models, clock)
+        lineage = Lineage(store, store.lineage, store.gallery, models, bus, clock)
         outpaint = Outpaint(studio.pictures, blobs, workshop)
         on_failure.pop_all()
-    return App(gallery=gallery, outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
+    return App(gallery=gallery, lineage=lineage, outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
                models=models, caps=caps, router=router, studio=studio, picks=picks, owners=owners, receipts=receipts, witness=witness,
                health_news=health_news, session=secrets.token_urlsafe(24))  # fmt: skip
 

@@ -16,6 +16,7 @@ from triptych.server.auth import LocalOnly
 from triptych.server.errors import HANDLERS
 from triptych.server.events import events_response
 from triptych.server.gallery_api import GalleryApi
+from triptych.server.lineage_api import LineageApi
 from triptych.server.openai_images import ImagesApi
 from triptych.server.outpaint_api import OutpaintApi
 from triptych.server.picks_api import PicksApi
@@ -126,6 +127,7 @@ def build(
             *usage.routes(),
             *PicksApi(app).routes(),
             *GalleryApi(app).routes(),
+            *LineageApi(app).routes(),
             *OutpaintApi(app).routes(),
             Route("/v1/models", site.openai_models),
             Route("/v1/models/{id:path}", site.openai_model),

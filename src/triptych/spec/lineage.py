@@ -7,13 +7,15 @@ from dataclasses import dataclass
 class Link:
     """One tile of a family. `origin` is the tile it was made from, else the one it tries again; None for the first.
     `depth` counts from the first. `veiled`: its run is blind and was not opened. `spent_micro_usd` is what its calls were
-    charged; `unknown` counts charges that nobody could tell."""
+    charged; `unknown` counts charges that nobody could tell. `pinned` and `pruned` are what a person said, see `TileMarks`."""
 
     tile: str
     run: str
     origin: str | None
     depth: int
     veiled: bool = False
+    pinned: bool = False
+    pruned: bool = False
     spent_micro_usd: int = 0
     unknown: int = 0
 

@@ -64,17 +64,6 @@ class LineageStore:
 
     # What is said of branches.
 
-    async def marks(self, ids: Sequence[str]) -> Mapping[str, TileMarks]:
-        """What is said of these tiles; those of which nothing is said are left out."""
-
-        def read(db: Connection) -> Mapping[str, TileMarks]:
-            found = (
-                row for part in _chunks(ids) for row in db.execute(select(_marks).where(_marks.c.tile_id.in_(part)))
-            )
-            return {row.tile_id: TileMarks(pinned=row.pinned, pruned=row.pruned) for row in found}
-
-        return await self._read(read)
-
     async def mark(self, tile_id: str, *, pinned: bool | None = None, pruned: bool | None = None) -> TileMarks:
         """Changes what is said of a tile; None leaves a thing as it is. Returns what was said before."""
 
@@ -94,6 +83,19 @@ class LineageStore:
         """The key visuals, the newest choice first."""
         query = select(_keys).order_by(desc(_keys.c.chosen_ms), _keys.c.scope).limit(MOST_KEYS)
         return await self._read(lambda db: tuple(_key(row) for row in db.execute(query)))
+
+    async def keys_among(self, tiles: Sequence[str]) -> frozenset[str]:
+        """The pictures of these tiles that are key visuals."""
+
+        def read(db: Connection) -> frozenset[str]:
+            column = _keys.c.picture_id
+            return frozenset(
+                picture
+                for part in _chunks(tiles)
+                for picture in db.execute(select(column).where(_keys.c.tile_id.in_(part))).scalars()
+            )
+
+        return await self._read(read)
 
     async def choose_key(self, key: KeyVisual) -> KeyVisual | None:
         """Makes a picture the key visual of its scope. Returns the one that was it before."""
@@ -162,8 +164,18 @@ def _family(db: Connection, tile_id: str, most: int) -> Family:
     down, runs, ledger, picks = _down(root), tables.runs, tables.ledger, tables.picks
     picked = select(picks.c.id).where(picks.c.run_id == down.c.run_id, picks.c.body.not_like('%"winner":null%'))
     query = (
-        select(down.c.id, down.c.run_id, down.c.comes_from, down.c.depth, runs.c.blind, picked.exists().label("picked"))
+        select(
+            down.c.id,
+            down.c.run_id,
+            down.c.comes_from,
+            down.c.depth,
+            runs.c.blind,
+            picked.exists().label("picked"),
+            _marks.c.pinned,
+            _marks.c.pruned,
+        )
         .join(runs, runs.c.id == down.c.run_id)
+        .outerjoin(_marks, _marks.c.tile_id == down.c.id)
         .order_by(down.c.depth, down.c.created_ms, down.c.id)
         .limit(most + 1)
     )
@@ -176,7 +188,7 @@ def _family(db: Connection, tile_id: str, most: int) -> Family:
     links = tuple(
         Link(
             tile=row.id, run=row.run_id, origin=row.comes_from if row.depth else None, depth=row.depth,
-            veiled=bool(row.blind) and not row.picked, spent_micro_usd=spent.get(row.id, (0, 0))[0],
+            veiled=bool(row.blind) and not row.picked, pinned=bool(row.pinned), pruned=bool(row.pruned), spent_micro_usd=spent.get(row.id, (0, 0))[0],
             unknown=spent.get(row.id, (0, 0))[1],
         )
         for row in rows[:most]

@@ -78,12 +78,17 @@ async def test_what_is_said_of_a_branch_comes_back(store: SqlRecordStore) -> Non
     lineage = store.lineage
     assert await lineage.mark("a", pinned=True) == TileMarks()
     assert await lineage.mark("a", pruned=True) == TileMarks(pinned=True)
-    assert await lineage.marks(["a", "b"]) == {"a": TileMarks(pinned=True, pruned=True)}
+    await store.save_run(run_of(), [tile_of("a"), child("b", "a", position=1)])
+    assert [(link.pinned, link.pruned) for link in (await lineage.family("b", 9)).links] == [
+        (True, True),
+        (False, False),
+    ]
     one = KeyVisual(scope="family:a", tile="a", picture="pic_1", chosen_ms=1)
     other = KeyVisual(scope="family:a", tile="b", picture="pic_2", chosen_ms=2)
     assert await lineage.choose_key(one) is None
     assert await lineage.choose_key(other) == one
     assert await lineage.keys() == (other,)
+    assert await lineage.keys_among(["a", "b"]) == {"pic_2"}
     assert await lineage.drop_key("family:a") == other
     assert await lineage.drop_key("family:a") is None
 
