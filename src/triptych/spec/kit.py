@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from triptych.spec.json import Json
-
 Way = Literal["crop", "outpaint", "again"]
 """How a format comes from the key visual: cut out of it, drawn on beyond its edges, or made again with it as reference."""
 Vote = Literal["yes", "maybe", "no"]
@@ -74,7 +72,7 @@ class SheetRecord:
     created_ms: int
     blind: bool
     shown: tuple[Shown, ...]
-    options: Mapping[str, Json] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
