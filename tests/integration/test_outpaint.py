@@ -7,19 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.integration.place import Place
-from tests.integration.test_openai_sdk import GOOGLE, OPENAI
+from tests.integration.test_openai_sdk import GOOGLE, OPENAI, png
 
 from triptych.studio.outpaint import asked_for, read_ratio
 
 
-def picture(width: int = 96, height: int = 96) -> bytes:
-    out = io.BytesIO()
-    Image.effect_noise((width, height), 90).convert("RGB").save(out, "PNG")
-    return out.getvalue()
-
-
 def framed(place: Place, **more: Any) -> dict[str, Any]:
-    source = place.upload(picture())["sha256"]
+    source = place.upload(png(96, 96))["sha256"]
     answer = place.send("POST", "/api/outpaint", {"sha256": source, "ratio": "16:9", **more})
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json()
@@ -55,7 +49,7 @@ def test_a_model_that_takes_masks_gets_the_new_area_as_its_mask(place: Place) ->
 
 
 def test_the_use_case_alone(place: Place) -> None:
-    source = place.upload(picture())["sha256"]
+    source = place.upload(png(96, 96))["sha256"]
     made = place.do(place.app.outpaint.frame(source, read_ratio("A4")))
     run = place.do(place.app.studio.start(asked_for(made, models=(GOOGLE,))))
     place.do(place.app.studio.wait_run(run.record.id))
@@ -70,7 +64,7 @@ def test_the_use_case_alone(place: Place) -> None:
      ({"share": 0.1}, "share"), ({"y": "top"}, "y"), ({"sha256": 5}, "sha256")],
 )  # fmt: skip
 def test_what_cannot_be_framed_is_named(place: Place, more: dict[str, Any], param: str) -> None:
-    source = place.upload(picture())["sha256"]
+    source = place.upload(png(96, 96))["sha256"]
     answer = place.send("POST", "/api/outpaint", {"sha256": source, "ratio": "16:9", **more})
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
