@@ -18,6 +18,7 @@ from triptych.imaging.decode import DAMAGED, encode, open_picture
 from triptych.imaging.header import MAX_PIXELS, PictureInfo, header
 from triptych.imaging.outpaint import Frame, extended
 from triptych.imaging.prints import print_of
+from triptych.imaging.reframe import reframed
 from triptych.imaging.restoring import restored_bytes
 from triptych.spec.errors import HostileContentError
 
@@ -87,6 +88,12 @@ def _extend(data: bytes, job: Job, _ask: Ask) -> tuple[Job, bytes]:
     return {"size": len(whole)}, whole + mask
 
 
+def _reframe(data: bytes, job: Job, _ask: Ask) -> tuple[Job, bytes]:
+    box, (width, height) = job["box"], job["size"]
+    part = None if box is None else (box[0], box[1], box[2], box[3])
+    return {}, reframed(data, part, (width, height), job["media_type"], job["quality"], job["recipe"])
+
+
 def _print(data: bytes, _job: Job, _ask: Ask) -> tuple[Job, bytes]:
     return asdict(print_of(open_picture(data))), b""
 
@@ -100,6 +107,7 @@ _JOBS: dict[str, Callable[[bytes, Job, Ask], tuple[Job, bytes]]] = {
     "embed_credentials": _embed_credentials,
     "print": _print,
     "restore": _restore,
+    "reframe": _reframe,
     "extend": _extend,
 }
 

@@ -156,6 +156,20 @@ class Workshop:
         value, body = await self._run({"op": "extend", "frame": asdict(frame)}, data)
         return body[: int(value["size"])], body[int(value["size"]) :]
 
+    async def reframe(
+        self,
+        data: bytes,
+        box: tuple[int, int, int, int] | None,
+        size: tuple[int, int],
+        media_type: EncodedType,
+        *,
+        quality: int | None = None,
+        recipe: str = "",
+    ) -> bytes:
+        """A part of the picture at another size; see `triptych.imaging.reframe`."""
+        head = {"op": "reframe", "box": box, "size": size, "media_type": media_type, "quality": quality, "recipe": recipe}
+        return (await self._run(head, data))[1]
+
     async def close(self) -> None:
         """Ends all workers. Jobs under way fail; further jobs are refused."""
         self._closed = True
