@@ -208,7 +208,15 @@ class FakeStore:
     async def endpoint_samples(self, endpoint: str, limit: int = 50) -> tuple[tuple[int, bool], ...]:
         return self.samples.get(endpoint, ())[:limit]
 
-    async def reserve(self, entry: LedgerEntry, caps: Mapping[str, int]) -> Spend | None:
+    async def decisions_of(self, tile_id: str) -> tuple[Decision, ...]:
+        return tuple(decision for tile, decision in self.decisions if tile == tile_id)
+
+    async def policy(self, policy_id: str) -> str | None:
+        return self.policies.get(policy_id)
+
+    async def reserve(
+        self, entry: LedgerEntry, caps: Mapping[str, int], fee: LedgerEntry | None = None
+    ) -> Spend | None:
         await asyncio.sleep(0)
         if self.gate is not None:
             await self.gate.wait()
@@ -220,19 +228,20 @@ class FakeStore:
         }
         for name, limit in caps.items():
             spent = self._spend(scopes[name])
-            if spent.amount_micro_usd + entry.amount_micro_usd > limit:
+            amount = entry.amount_micro_usd + (fee.amount_micro_usd if fee is not None else 0)
+            if spent.amount_micro_usd + amount > limit:
                 return spent
-            self.highest[name] = max(self.highest.get(name, 0), spent.amount_micro_usd + entry.amount_micro_usd)
-        self.entries.append(entry)
+            self.highest[name] = max(self.highest.get(name, 0), spent.amount_micro_usd + amount)
+        self.entries += [one for one in (entry, fee) if one is not None]
         return None
 
-    async def close_reservation(self, entry: LedgerEntry) -> bool:
+    async def close_reservation(self, entry: LedgerEntry, fee: LedgerEntry | None = None) -> bool:
         await asyncio.sleep(0)
         if self.fail_close:
             raise StorageError("The disk is full.")
         if any(e.reservation == entry.reservation and e.kind != "reserve" for e in self.entries):
             return False
-        self.entries.append(entry)
+        self.entries += [one for one in (entry, fee) if one is not None]
         return True
 
     async def spend(

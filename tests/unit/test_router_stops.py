@@ -245,9 +245,9 @@ async def test_a_stop_while_the_money_is_settled_does_not_lose_the_picture_of_th
     class Slow(FakeStore):
         gate_of_close = asyncio.Event()
 
-        async def close_reservation(self, entry: LedgerEntry) -> bool:
+        async def close_reservation(self, entry: LedgerEntry, fee: LedgerEntry | None = None) -> bool:
             await self.gate_of_close.wait()
-            return await super().close_reservation(entry)
+            return await super().close_reservation(entry, fee)
 
     slow = Slow()
     stage = Stage([FakeModel(card(), OK, Step(hang=True))], store=slow)

@@ -128,7 +128,7 @@ REFUSED: list[dict[str, Any]] = [
     {"strategy": "luck"}, {"draw_power": 0}, {"draw_power": 1.5}, {"weights": {"taste": 1}}, {"weights": {"speed": 1}},
     {"tie_break": ["price"]}, {"tie_break": ["nonce", "nonce"]}, {"filters": {"all": [], "any": []}}, {"filters": {"any": []}},
     {"filters": {"field": "n", "op": "eq", "value": "1"}}, {"filters": {"field": "lane", "op": "eq", "value": "near"}},
-    {"filters": {"field": "is_ai", "op": "lt", "value": True}}, {"fees": {"per_mille": 1}}, {"catalogue": "x"}, {"name": ""},
+    {"filters": {"field": "is_ai", "op": "lt", "value": True}}, {"fees": {"per_mille": 1001}}, {"catalogue": "x"}, {"name": ""},
     {"fallback": {"same_model": False}}, {"format": "triptych-policy/2"}, {"more": 1}, {"weights": {"price": 2**53}},
 ]  # fmt: skip
 

@@ -96,7 +96,7 @@ class Attempts:
         try:
             place = await self._limits.enter(endpoint, operation, errand.deadline)
             estimate = self._price(errand.endpoints[endpoint].model.card, part.request)
-            hold = await self._budget.reserve(errand.payer, endpoint, estimate)
+            hold = await self._budget.reserve(errand.payer, endpoint, estimate, errand.policy.fees)
             booking = _Booking(part, endpoint, hold, began=began, hedge=hedge, under_way=under_way)
         except TriptychError as error:
             return Outcome(part=part, endpoint=endpoint, error=error, tried=False)
@@ -187,34 +187,38 @@ class Attempts:
         stops the others, or this process, what was paid for is kept."""
         if ending is None:
             ending = await self._stop(errand, booking, running, stopped=stopped)
+        fee = 0
         try:
             await _tell_arrived(errand, booking, ending)
         finally:
             try:
                 if booking.hold is not None:
-                    await self._budget.close(booking.hold, ending.billed, ending.cost)
+                    fee = await self._budget.close(booking.hold, ending.billed, ending.cost)
             finally:
-                await self._count(errand, booking, running, ending)
+                await self._count(errand, booking, running, ending, fee)
 
-    async def _count(self, errand: Errand, booking: _Booking, running: _Running | None, ending: Ending) -> None:
+    async def _count(
+        self, errand: Errand, booking: _Booking, running: _Running | None, ending: Ending, fee: int
+    ) -> None:
         if ending.result is not None and running is not None:
             seconds = self._clock.monotonic() - running.started
             ended = self._health.worked(booking.endpoint, errand.operation, seconds, errand.share)
         else:
             ended = self._health.failed(booking.endpoint, errand.operation, ending.error)
         if running is not None:
-            await self._tell_end(errand, running, ending, ended)
+            await self._tell_end(errand, running, ending, ended, fee)
         elif booking.began is not None:
             self._health.untold(booking.began)
             self._health.untold(ended)
 
-    async def _tell_end(self, errand: Errand, running: _Running, ending: Ending, ended: HealthEvent) -> None:
+    async def _tell_end(self, errand: Errand, running: _Running, ending: Ending, ended: HealthEvent, fee: int) -> None:
         try:
             await errand.journal.end(
                 running.attempt,
                 event=ended,
                 billed=ending.billed,
                 cost=ending.cost,
+                fee_micro_usd=fee,
                 error_code=ending.code,
                 error_message=ending.message,
             )

@@ -1,9 +1,16 @@
 """The policies in use: which one is active since when, and every one that ever decided, kept for who re-runs it."""
 
-from triptych.router.bundle import policy_bytes, policy_id
+from triptych.router.bundle import policy_bytes, policy_id, read_bundle
 from triptych.spec.clock import Clock
-from triptych.spec.routing import Policy
+from triptych.spec.routing import NO_FEES, Fees, Policy
 from triptych.store.base import RecordStore
+
+
+async def fees_of_tile(store: RecordStore, tile_id: str) -> Fees:
+    """The fee schedule that a tile's calls are under: that of the policy that decided it. Raises StorageError."""
+    decisions = await store.decisions_of(tile_id)
+    body = await store.policy(decisions[-1].policy_id) if decisions else None
+    return read_bundle(body.encode()).fees if body is not None else NO_FEES
 
 
 class PolicyBook:

@@ -7,6 +7,9 @@ The provider decides what a call costs, so one single call may end above its est
 lets anything through. Where an endpoint did that lately, the difference is held beside the estimate: the margin, a
 reservation without an endpoint, released when its call is closed (see `overrun`).
 
+What the router takes for itself, by the policy's fee schedule, is held with the estimate, and booked with the charge as an
+entry of its own: nothing where nothing was billed, what was held for it where nobody knows the charge.
+
 A price that nobody knows is held as zero with `known=False`: it shows as unknown in every total. Zero would be no limit
 at all, so a call with an unknown price is refused under any cap, unless the caps say `allow_unknown_price`.
 """
@@ -26,6 +29,7 @@ from triptych.spec.errors import BudgetError, StorageError
 from triptych.spec.ids import new_id
 from triptych.spec.image import Billed, Cost
 from triptych.spec.records import LedgerEntry, LedgerKind
+from triptych.spec.routing import NO_FEES, Fees
 from triptych.store.base import RecordStore, Spend
 
 _log = structlog.get_logger(__name__)
@@ -71,11 +75,18 @@ class Payer:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An open reservation, the estimate it was made for, and what is held beside it for a charge above that."""
+    """An open reservation, the estimate it was made for, what is held beside it for a charge above that, and the fee."""
 
     entry: LedgerEntry
     estimate: Cost
     margin: LedgerEntry | None = None
+    fees: Fees = NO_FEES
+    fee: LedgerEntry | None = None
+
+    @property
+    def fee_micro_usd(self) -> int:
+        """What is held as fee."""
+        return self.fee.amount_micro_usd if self.fee is not None else 0
 
 
 class Budget:
@@ -86,47 +97,49 @@ class Budget:
         self._clock = clock
         self._overruns = Overruns(store, clock)
 
-    async def check(self, payer: Payer, endpoint: str, estimate: Cost) -> None:
-        """Raises BudgetError when a cap has no room for all of this. For a request of several calls, each of which is
-        reserved by itself: it is refused as a whole before its first call."""
+    async def check(self, payer: Payer, endpoint: str, estimate: Cost, fee: int = 0) -> None:
+        """Raises BudgetError when a cap has no room for all of this and its fee. For a request of several calls, each of
+        which is reserved by itself: it is refused as a whole before its first call."""
         limits = self._limits(payer, estimate)
         bound = await self._bound(endpoint, estimate, limits)
-        refused = await self._refusing(payer, limits, bound, self._today())
+        refused = await self._refusing(payer, limits, bound + fee, self._today())
         if refused is not None:
-            raise _over(*refused, limits, estimate, bound)
+            raise _over(*refused, limits, estimate, bound, fee)
 
-    async def roomy(self, payer: Payer, endpoint: str, estimate: Cost) -> bool:
-        """Whether the calls of this estimate may go out side by side: every cap could hold it if all of them cost far
-        more. Else they go one after another, so that after a surprise no further one is sent."""
+    async def roomy(self, payer: Payer, endpoint: str, estimate: Cost, fee: int = 0) -> bool:
+        """Whether the calls of this estimate may go out side by side: every cap could hold it if all of them, and their
+        fees, cost far more. Else they go one after another, so that after a surprise no further one is sent."""
         limits = self._caps_of(payer)
         if not limits or estimate.amount_micro_usd == 0:
             return True
         if estimate.amount_micro_usd is None:
             return False
         try:
-            most = max(await self._bound(endpoint, estimate, limits), SURPRISE * estimate.amount_micro_usd)
+            amount = estimate.amount_micro_usd
+            most = max(await self._bound(endpoint, estimate, limits) + fee, SURPRISE * (amount + fee))
             return await self._refusing(payer, limits, most, self._today()) is None
         except StorageError as error:
             _log.warning("spending not read", endpoint=endpoint, error=error.message)
             return False
 
-    async def reserve(self, payer: Payer, endpoint: str, estimate: Cost) -> Hold:
-        """Holds the estimate, and a margin where this endpoint charged more lately. Raises BudgetError, with nothing held,
-        when a cap would be passed; it says which cap, what is spent, what this costs, and how to raise it."""
+    async def reserve(self, payer: Payer, endpoint: str, estimate: Cost, fees: Fees = NO_FEES) -> Hold:
+        """Holds the estimate and its fee, and a margin where this endpoint charged more lately. Raises BudgetError, with
+        nothing held, when a cap would be passed; it says which cap, what is spent, what this costs, and how to raise it."""
         limits = self._limits(payer, estimate)
         bound = await self._bound(endpoint, estimate, limits)
         entry = self._reservation(payer, endpoint, estimate.amount_micro_usd)
-        over = bound - entry.amount_micro_usd
-        spent = await self._write_reservation(entry, {name: limit - over for name, limit in limits.items()})
-        hold = Hold(entry, estimate)
+        hold = Hold(entry, estimate, fees=fees, fee=_fee_entry(entry, fees.on(estimate.amount_micro_usd)))
+        most_fee = fees.on(bound if estimate.amount_micro_usd is not None else None)
+        over = bound + most_fee - entry.amount_micro_usd - hold.fee_micro_usd
+        spent = await self._write_reservation(hold, {name: limit - over for name, limit in limits.items()})
         if spent is None and over:
             margin = self._reservation(payer, None, over)
-            spent = await self._write_margin(hold, margin, limits)
+            spent = await self._write_margin(hold, Hold(margin, estimate), limits)
             hold = replace(hold, margin=margin)
         if spent is not None:
-            refused = await self._refusing(payer, limits, bound, entry.day)
+            refused = await self._refusing(payer, limits, bound + most_fee, entry.day)
             cap, now_spent = refused or (min(limits, key=lambda name: limits[name]), spent)
-            raise _over(cap, now_spent, limits, estimate, bound)
+            raise _over(cap, now_spent, limits, estimate, bound, hold.fee_micro_usd)
         return hold
 
     def _reservation(self, payer: Payer, endpoint: str | None, amount: int | None) -> LedgerEntry:
@@ -150,17 +163,20 @@ class Budget:
         amount = estimate.amount_micro_usd or 0
         return max(amount, await self._overruns.bound(endpoint, amount)) if limits and amount else amount
 
-    async def adopt(self, tile_id: str, endpoint: str, reservation: str = "") -> Hold | None:
+    async def adopt(self, tile_id: str, endpoint: str, reservation: str = "", fees: Fees = NO_FEES) -> Hold | None:
         """The open reservation of a tile from before a restart, the one at the endpoint where it is not named; None when
-        it was closed meanwhile."""
-        for entry in await self._held(tile_id):
+        it was closed meanwhile. `fees` are those it was made under."""
+        held = await self._held(tile_id)
+        for entry in held:
             if entry.reservation == reservation or (not reservation and entry.endpoint == endpoint):
-                return Hold(entry, Cost(entry.amount_micro_usd, "table") if entry.known else Cost(None, "unknown"))
+                estimate = Cost(entry.amount_micro_usd, "table") if entry.known else Cost(None, "unknown")
+                fee = next((one for one in held if one.fee_of == entry.reservation), None)
+                return Hold(entry, estimate, fees=fees, fee=fee)
         return None
 
-    async def close(self, hold: Hold, billed: Billed, cost: Cost) -> None:
+    async def close(self, hold: Hold, billed: Billed, cost: Cost) -> int:
         """Settles or releases. Not billed: released. Billed with a known amount: settled at it. Else settled at what is
-        known or estimated, marked as unknown.
+        known or estimated, marked as unknown. The fee goes with it. Returns the fee.
 
         When the ledger cannot be written the reservation stays open, which is the safe side, and that is logged.
         """
@@ -170,17 +186,34 @@ class Budget:
         entry = self._closing(hold.entry, kind, 0 if kind == "release" else amount, known=known)
         if billed == "yes" and known and hold.entry.known:
             self._overruns.learn(hold.entry.endpoint, hold.entry.amount_micro_usd, amount)
+        taken = 0 if billed == "no" else hold.fee_micro_usd if cost.amount_micro_usd is None else hold.fees.on(amount)
+        fee = self._closing_fee(hold, entry, taken)
         try:
-            await self._store.close_reservation(entry)
+            await self._store.close_reservation(entry, fee)
             if hold.margin is not None:
                 await self._store.close_reservation(self._closing(hold.margin, "release", 0, known=True))
         except StorageError as error:
             _log.warning("reservation left open", reservation=entry.reservation, error=error.message)
+        return taken
+
+    def _closing_fee(self, hold: Hold, closing: LedgerEntry, amount: int) -> LedgerEntry | None:
+        """The end of the fee's reservation, as certain as that of the charge."""
+        if hold.fee is None and not amount:
+            return None
+        fee = hold.fee or _fee_entry(hold.entry, amount)
+        if fee is None:
+            return None
+        return self._closing(fee, "settle" if amount else "release", amount, known=closing.known)
+
+    async def fees_of(self, tile_id: str) -> Mapping[str, int]:
+        """What is booked, or held, as fee of each call of a tile, by the call's reservation."""
+        return {one.fee_of: one.amount_micro_usd for one in await self._store.ledger(tile_id=tile_id) if one.fee_of}
 
     async def reconcile(self, tile_id: str, *, kept: Sequence[Hold | None] = ()) -> tuple[str, ...]:
         """Settles as unknown what a lost tile still holds, all but `kept`, and releases its margins. Returns the
         reservations it closed."""
-        left_open = {hold.entry.reservation for hold in kept if hold is not None}
+        there = [hold for hold in kept if hold is not None]
+        left_open = {one.reservation for hold in there for one in (hold.entry, hold.fee) if one is not None}
         closed = [
             entry.reservation
             for entry in await self._held(tile_id)
@@ -189,7 +222,7 @@ class Budget:
         return tuple(closed)
 
     def _lost(self, entry: LedgerEntry) -> LedgerEntry:
-        if entry.endpoint is None:  # a margin: nobody can be charged on it
+        if entry.endpoint is None and entry.fee_of is None:  # a margin: nobody can be charged on it
             return self._closing(entry, "release", 0, known=True)
         return self._closing(entry, "settle", entry.amount_micro_usd, known=False)
 
@@ -231,7 +264,7 @@ class Budget:
             limits.pop("project", None)
         return limits
 
-    async def _write_margin(self, hold: Hold, margin: LedgerEntry, limits: Mapping[str, int]) -> Spend | None:
+    async def _write_margin(self, hold: Hold, margin: Hold, limits: Mapping[str, int]) -> Spend | None:
         """The margin beside what is held already. Without it nothing stays held."""
         refused: Spend | None = None
         written = False
@@ -243,23 +276,23 @@ class Budget:
                 await finish(self.close(hold, "no", Cost(0, "unknown")))
         return refused
 
-    async def _write_reservation(self, entry: LedgerEntry, limits: Mapping[str, int]) -> Spend | None:
+    async def _write_reservation(self, hold: Hold, limits: Mapping[str, int]) -> Spend | None:
         """One write that ends as a whole: stopped meanwhile, what was reserved is released again."""
-        writing = start(self._store.reserve(entry, limits))
+        writing = start(self._store.reserve(hold.entry, limits, hold.fee))
         try:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:
-            await finish(self._take_back(writing, entry))
+            await finish(self._take_back(writing, hold))
             raise
 
-    async def _take_back(self, writing: "asyncio.Task[Spend | None]", entry: LedgerEntry) -> None:
+    async def _take_back(self, writing: "asyncio.Task[Spend | None]", hold: Hold) -> None:
         try:
             refused = await writing
         except StorageError as error:
-            _log.warning("reservation not written", reservation=entry.reservation, error=error.message)
+            _log.warning("reservation not written", reservation=hold.entry.reservation, error=error.message)
             return
         if refused is None:
-            await self.close(Hold(entry, Cost(0, "unknown")), "no", Cost(0, "unknown"))
+            await self.close(hold, "no", Cost(0, "unknown"))
 
     async def _refusing(
         self, payer: Payer, limits: Mapping[str, int], amount: int, day: str
@@ -280,8 +313,19 @@ class Budget:
         return datetime.fromtimestamp(self._clock.now_ms() // 1000, UTC).date().isoformat()
 
 
-def _over(cap: str, spent: Spend, limits: Mapping[str, int], estimate: Cost, bound: int) -> BudgetError:
-    amount = estimate.amount_micro_usd or 0
+def _fee_entry(call: LedgerEntry, amount: int) -> LedgerEntry | None:
+    """The fee of a call that is reserved, as a reservation beside it; None where none is taken."""
+    if not amount:
+        return None
+    now = call.created_ms
+    return replace(call, id=new_id("led", now), reservation=new_id("rsv", now), amount_micro_usd=amount, endpoint=None,
+                   fee_of=call.reservation)  # fmt: skip
+
+
+def _over(cap: str, spent: Spend, limits: Mapping[str, int], estimate: Cost, bound: int, fee: int = 0) -> BudgetError:
+    amount = (estimate.amount_micro_usd or 0) + fee
+    bound += fee
+    of_it = f", of it a fee of {usd(fee)}" if fee else ""
     unknown = f" ({spent.unknown} of the charges are not known)" if spent.unknown else ""
     most = f", or up to {usd(bound)} by what was charged here lately" if bound > amount else ""
     passed = (
@@ -291,7 +335,7 @@ def _over(cap: str, spent: Spend, limits: Mapping[str, int], estimate: Cost, bou
     )
     return BudgetError(
         f"The spending cap for {_CAP_NAMES[cap]} is {usd(limits[cap])}: {usd(spent.amount_micro_usd)} is spent or "
-        f"held{unknown}, and this would cost {usd(amount)}{most}.{passed} Nothing was sent.",
+        f"held{unknown}, and this would cost {usd(amount)}{of_it}{most}.{passed} Nothing was sent.",
         hint=_CAP_HINTS[cap],
         amount_micro_usd=amount,
         detail=cap,

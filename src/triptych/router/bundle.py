@@ -41,6 +41,9 @@ MOST_POINTS: Mapping[str, int] = {
 of which a draw makes at most 700,000, a sum of points stays between -2^53 and 2^53, the range of whole numbers that
 every JSON reader takes."""
 MOST_ASSUMED = 10**10
+MOST_FEE_PER_MILLE = 1000
+MOST_FEE = 10**6
+"""A fee of a call is at most as much as its charge, and a dollar more."""
 MOST_TASTE = 10**5
 """The largest strength, and standard deviation of one, in milli-logits."""
 LATER = (("weights", "taste", Weights().taste), ("assumed", "taste_sd", Assumed().taste_sd))
@@ -258,7 +261,7 @@ _POLICY: Mapping[str, Reader] = {
     "tie_break": _ties,
     "fallback": _record(Fallback, {"same_model": _flag, "other_models": _flag}),
     "retry": _record(Retry, {"max_attempts": _whole(1, 10), "wait_limit_s": _whole(0, 3600)}),
-    "fees": _record(Fees, {"per_mille": _whole(0, 0), "per_request_micro_usd": _whole(0, 0)}),
+    "fees": _record(Fees, {"per_mille": _whole(0, MOST_FEE_PER_MILLE), "per_request_micro_usd": _whole(0, MOST_FEE)}),
     "hedge": _optional(
         _record(
             Hedge,

@@ -42,6 +42,7 @@ class Journal:
         event: HealthEvent,
         billed: Billed,
         cost: Cost | None,
+        fee_micro_usd: int = 0,
         error_code: str | None,
         error_message: str | None,
     ) -> None:
@@ -54,6 +55,7 @@ class Journal:
             error_message=error_message,
             billed=billed,
             cost=cost,
+            fee_micro_usd=fee_micro_usd,
             ended=event.number,
             sign=event.sign,
             took_ms=event.took_ms,

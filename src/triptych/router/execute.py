@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from triptych.router.attempt import Attempts
-from triptych.router.book import PolicyBook
+from triptych.router.book import PolicyBook, fees_of_tile
 from triptych.router.budget import NO_CAPS, Budget, Caps, Hold, Payer
 from triptych.router.choose import Chooser, Wish, random_nonce
 from triptych.router.decide import other_models
@@ -23,7 +23,7 @@ from triptych.router.latency import share_of
 from triptych.router.legs import ended_before, left_out, leg_part
 from triptych.router.limits import LimitRules, Limits
 from triptych.router.merge import answer
-from triptych.router.parts import Outcome, Part, price_of, split
+from triptych.router.parts import Outcome, Part, fee_before, price_of, split
 from triptych.router.policy import CHEAPEST
 from triptych.router.price import Price
 from triptych.router.registry import Registry
@@ -34,7 +34,7 @@ from triptych.spec.clock import Clock
 from triptych.spec.errors import AmbiguousError, ExpiredError, TriptychError
 from triptych.spec.image import ImageRequest
 from triptych.spec.model import JobHandle, Lane, ModelCard
-from triptych.spec.routing import NO_FLOORS, Decision, Features, Floors, Leg, Policy, RoutedResult, Tell, Waiting
+from triptych.spec.routing import NO_FLOORS, Decision, Features, Fees, Floors, Leg, Policy, RoutedResult, Tell, Waiting
 from triptych.store.base import RecordStore
 
 _log = structlog.get_logger(__name__)
@@ -148,7 +148,8 @@ class Router:
         every job, or its endpoint, is gone.
         """
         endpoints = self._registry.endpoints()
-        holds = [await self.budget.adopt(tile_id, leg.job.endpoint, leg.reservation) for leg in legs]
+        fees = await fees_of_tile(self._store, tile_id)
+        holds = [await self.budget.adopt(tile_id, leg.job.endpoint, leg.reservation, fees) for leg in legs]
         there = [hold for leg, hold in zip(legs, holds, strict=True) if leg.job.endpoint in endpoints]
         await self.budget.reconcile(tile_id, kept=there)
         parts = [leg_part(leg, request, endpoints) for leg in legs]
@@ -199,6 +200,10 @@ class Router:
         )  # fmt: skip
         return self._chooser.decide(self._wish(request, features, policy, None))[0]
 
+    def fees(self) -> Fees:
+        """The fee schedule of the active policy."""
+        return self.policies.active.fees
+
     def health_view(self) -> tuple[HealthView, ...]:
         """How every endpoint that was called is doing, per operation."""
         return self.health.view()
@@ -231,7 +236,8 @@ class Router:
         """Several calls are refused together when a cap has no room for all of them."""
         card = errand.endpoints[first].model.card
         if len(split(Part(0, request), card)) > 1:
-            await self.budget.check(errand.payer, first, price_of(card, request, self._price))
+            fee = fee_before(errand.policy.fees, card, request, self._price)
+            await self.budget.check(errand.payer, first, price_of(card, request, self._price), fee)
 
     async def _spread(self, errand: Errand, part: Part, order: tuple[str, ...]) -> list[Outcome]:
         """Splits a part into the calls that the first endpoint takes, and sees each through: side by side, or one after
@@ -240,7 +246,8 @@ class Router:
         parts = split(part, card)
         if len(parts) == 1:
             return await self._see_through(errand, part, order)
-        roomy = await self.budget.roomy(errand.payer, order[0], price_of(card, part.request, self._price))
+        fee = fee_before(errand.policy.fees, card, part.request, self._price)
+        roomy = await self.budget.roomy(errand.payer, order[0], price_of(card, part.request, self._price), fee)
         ends: list[list[Outcome] | BaseException] = []
         for several in (parts,) if roomy else ((single,) for single in parts):
             walks = (self._see_through(errand, single, order) for single in several)

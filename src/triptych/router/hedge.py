@@ -26,7 +26,7 @@ _Call = asyncio.Task[Outcome]
 
 @dataclass(frozen=True, slots=True)
 class _Other:
-    """Whom a second request may go to, and what it costs by the card."""
+    """Whom a second request may go to, and what it costs by the card, with its fee."""
 
     endpoint: str
     micro_usd: int
@@ -85,7 +85,8 @@ class Hedges:
         left = hedge.extra_micro_usd - sum(errand.hedged)
         fit = (name for name in rest if name != endpoint and self._fits(errand, part, endpoint, name))
         priced = ((name, self._price(errand.endpoints[name].model.card, part.request).amount_micro_usd) for name in fit)
-        return next((_Other(name, price) for name, price in priced if price is not None and price <= left), None)
+        costs = ((name, None if price is None else price + errand.policy.fees.on(price)) for name, price in priced)
+        return next((_Other(name, cost) for name, cost in costs if cost is not None and cost <= left), None)
 
     def _fits(self, errand: Errand, part: Part, endpoint: str, name: str) -> bool:
         """Whether an endpoint makes the same in one call, and has room for it."""

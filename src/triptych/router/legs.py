@@ -30,7 +30,7 @@ def ended_before(made: Sequence[AttemptRecord]) -> tuple[Attempt, ...]:
     """The attempts of an earlier process as far as money goes. What records do not say their share of is left out."""
     return tuple(
         Attempt(id=one.id, number=one.number, endpoint=one.endpoint, started_ms=one.started_ms, ended_ms=one.ended_ms,
-                outcome=one.outcome, billed=one.billed, cost=one.cost)
+                outcome=one.outcome, billed=one.billed, cost=one.cost, fee_micro_usd=one.fee_micro_usd)
         for one in made
         if one.count and one.outcome != "running"
     )  # fmt: skip

@@ -6,6 +6,7 @@ from triptych.router.price import Price
 from triptych.spec.errors import TriptychError
 from triptych.spec.image import Cost, ImageRequest, ImageResult, later_seed
 from triptych.spec.model import ModelCard
+from triptych.spec.routing import NO_FEES, Fees
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ def split(part: Part, card: ModelCard) -> tuple[Part, ...]:
         )
         for start in range(0, request.n, per_call)
     )
+
+
+def fee_before(fees: Fees, card: ModelCard, request: ImageRequest, price: Price) -> int:
+    """The router's fee on a request at an endpoint, all its calls together, if each costs what it is estimated at."""
+    if fees == NO_FEES:
+        return 0
+    return sum(fees.on(price(card, part.request).amount_micro_usd) for part in split(Part(0, request), card))
 
 
 def price_of(card: ModelCard, request: ImageRequest, price: Price) -> Cost:

@@ -13,9 +13,10 @@ import msgspec
 
 from triptych.router.bundle import MAX_BYTES, read_bundle
 from triptych.router.canonical import canonical_with_fractions, digest
+from triptych.router.price import usd
 from triptych.spec.errors import SettingsError
 from triptych.spec.model import ModelCard
-from triptych.spec.routing import AllOf, AnyOf, Condition, Fallback, Filter, NotOf, Policy
+from triptych.spec.routing import NO_FEES, AllOf, AnyOf, Condition, Fallback, Fees, Filter, NotOf, Policy
 
 _FOLDER = resources.files("triptych.router") / "policies"
 
@@ -116,8 +117,17 @@ def in_words(policy: Policy) -> tuple[str, ...]:
     if policy.hedge is not None:
         said.append(f"Where you ask for it, what takes longer than 95 of 100 did is also sent to another endpoint of the same "
                     f"model, for at most {policy.hedge.extra_micro_usd} micro-dollars more.")  # fmt: skip
-    said.append("No fee is taken.")
+    said.append(fee_words(policy.fees))
     return tuple(said)
+
+
+def fee_words(fees: Fees) -> str:
+    """The fee schedule as a sentence."""
+    if fees == NO_FEES:
+        return "No fee is taken."
+    of_charge = f"{fees.per_mille} thousandths of what the provider charges" if fees.per_mille else ""
+    each = usd(fees.per_request_micro_usd) if fees.per_request_micro_usd else ""
+    return f"A fee is taken for each call that is billed: {' and '.join(filter(None, (each, of_charge)))}."
 
 
 def _fallback_words(fallback: Fallback) -> str:

@@ -85,6 +85,8 @@ class TileRecord:
     owner: str | None = None  # the server process that holds it
     hidden: bool = False
     parent: Parent | None = None
+    fee_estimate_micro_usd: int = 0  # the router's own fee, not in `estimate` and `cost`
+    fee_micro_usd: int = 0
     coming: "tuple[PictureRecord, ...]" = ()  # here, and written down before their bytes are kept
 
 
@@ -184,6 +186,7 @@ class AttemptRecord:
     offset: int = 0
     count: int = 0
     reservation: str = ""
+    fee_micro_usd: int = 0
     job: JobHandle | None = None  # that the provider accepted it as
 
 
@@ -229,7 +232,8 @@ class LedgerEntry:
     """One movement of money. A reservation is open until a `settle` or `release` with its id exists.
 
     `amount_micro_usd` of a reserve is the estimate held, of a settle the charge, of a release zero. `known` is False
-    when the charge is not known: the estimate stands in for it against caps, and it is shown as unknown.
+    when the charge is not known: the estimate stands in for it against caps, and it is shown as unknown. `fee_of` names
+    the reservation of the call whose fee this is; None for what a provider charges.
     """
 
     id: str
@@ -244,3 +248,4 @@ class LedgerEntry:
     api_key: str | None = None
     endpoint: str | None = None
     project: str | None = None
+    fee_of: str | None = None

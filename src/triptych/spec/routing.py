@@ -105,10 +105,21 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fees:
-    """What the router takes for itself: nothing."""
+    """What the router takes for itself of each call that was billed: `per_mille` thousandths of the charge, and
+    `per_request_micro_usd` besides."""
 
     per_mille: int = 0
     per_request_micro_usd: int = 0
+
+    def on(self, amount_micro_usd: int | None) -> int:
+        """The fee of one call in whole micro-dollars, rounded down. A call that costs nothing has none; of one whose
+        charge nobody knows there is the part per request alone."""
+        if amount_micro_usd == 0:
+            return 0
+        return (amount_micro_usd or 0) * self.per_mille // 1000 + self.per_request_micro_usd
+
+
+NO_FEES = Fees()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +287,7 @@ class Attempt:
     offset: int = 0  # it is to make `count` pictures of the request, from this one on
     count: int = 0
     reservation: str = ""  # of the ledger; empty where nothing was held
+    fee_micro_usd: int = 0  # booked beside `cost`; by the estimate where the bill is not known
 
 
 @dataclass(frozen=True, slots=True)

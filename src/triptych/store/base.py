@@ -138,14 +138,22 @@ class RecordStore(Protocol):
         then, None when another was first or it has ended. Look and write are one transaction."""
         ...
 
-    async def reserve(self, entry: LedgerEntry, caps: Mapping[str, int]) -> Spend | None:
-        """Writes the reservation if no cap would be passed, and returns None; else writes nothing and returns what
+    async def reserve(
+        self, entry: LedgerEntry, caps: Mapping[str, int], fee: LedgerEntry | None = None
+    ) -> Spend | None:
+        """Writes the reservation, and that of its fee, if no cap would be passed, and returns None; else writes nothing and returns what
         is already spent under the cap that refused. `caps` maps a `Cap` to a limit in micro-dollars and is
-        looked at for the entry's own run, day, api key and project. Check and write are one transaction."""
+        looked at for the entry's own run, day, api key and project, with both amounts together. Check and write are one
+        transaction."""
         ...
 
-    async def close_reservation(self, entry: LedgerEntry) -> bool:
-        """Writes a `settle` or `release` unless the reservation is already closed (then False)."""
+    async def close_reservation(self, entry: LedgerEntry, fee: LedgerEntry | None = None) -> bool:
+        """Writes a `settle` or `release`, and that of its fee, unless the reservation is already closed (then False)."""
+        ...
+
+    async def fees(self, scope: Cap | None = None) -> Mapping[str, int]:
+        """What was booked or is held as fee under each name of a scope, in micro-dollars: part of what is spent there.
+        Without a scope all of it, under the empty name. Names without a fee are left out."""
         ...
 
     async def spend(

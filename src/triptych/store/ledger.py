@@ -2,6 +2,9 @@
 
 A charge counts for the run, the day, the key and the project of its reservation, so that a picture that is reserved before midnight
 and settled after it never passes the cap of a day that was not asked.
+
+The router's own fee is reserved and settled with its call, in one transaction, and in entries of its own: what a
+provider charged and what the router took never mix.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +21,7 @@ from triptych.store.prepared import Prepared
 from triptych.store.statements import insert_into
 
 CAPS: tuple[Cap, ...] = get_args(Cap)
+_NAME_FIELDS = {"run": "run_id", "key": "api_key"}
 _NOTHING = Spend(amount_micro_usd=0, unknown=0)
 _ledger, _balances = tables.ledger, tables.balances
 _FIELDS = [column for column in _ledger.c if column.name != "seq"]
@@ -99,7 +103,9 @@ def _move(connection: Connection, entry: LedgerEntry, amount: int, unknown: int)
     _MOVE[connection.dialect.name].run(connection, rows)
 
 
-def reserve(connection: Connection, entry: LedgerEntry, caps: Mapping[str, int]) -> Spend | None:
+def reserve(
+    connection: Connection, entry: LedgerEntry, caps: Mapping[str, int], fee: LedgerEntry | None = None
+) -> Spend | None:
     """See RecordStore.reserve. The caller holds the lock."""
     if _OF_RESERVATION.rows(connection, {"reservation": entry.reservation}):
         raise StorageError(
@@ -109,17 +115,25 @@ def reserve(connection: Connection, entry: LedgerEntry, caps: Mapping[str, int])
     scopes = _scopes(entry)
     limits = [(cap, caps[cap]) for cap in CAPS if cap in caps and cap in scopes]
     spent = _under(connection, scopes) if limits else {}
+    amount = entry.amount_micro_usd + (fee.amount_micro_usd if fee is not None else 0)
     for cap, limit in limits:
         so_far = spent.get(cap, _NOTHING)
-        if so_far.amount_micro_usd + entry.amount_micro_usd > limit:
+        if so_far.amount_micro_usd + amount > limit:
             return Spend(amount_micro_usd=so_far.amount_micro_usd, unknown=so_far.unknown, cap=cap)
-    _INSERT.run(connection, [_row(entry)])
-    _move(connection, entry, entry.amount_micro_usd, 0)
+    _INSERT.run(connection, [_row(one) for one in (entry, fee) if one is not None])
+    _move(connection, entry, amount, 0)
     return None
 
 
-def close(connection: Connection, entry: LedgerEntry) -> bool:
+def close(connection: Connection, entry: LedgerEntry, fee: LedgerEntry | None = None) -> bool:
     """See RecordStore.close_reservation. The caller holds the lock."""
+    closed = _close(connection, entry)
+    if closed and fee is not None:
+        _close(connection, fee)
+    return closed
+
+
+def _close(connection: Connection, entry: LedgerEntry) -> bool:
     written = [_entry(row) for row in _OF_RESERVATION.rows(connection, {"reservation": entry.reservation})]
     if any(other.kind != "reserve" for other in written):
         return False
@@ -129,7 +143,8 @@ def close(connection: Connection, entry: LedgerEntry) -> bool:
     _INSERT.run(connection, [_row(entry)])
     # A charge that nothing was reserved for is money all the same: it is kept, and counts under its own names.
     change = entry.amount_micro_usd - (held.amount_micro_usd if held else 0)
-    _move(connection, held or entry, change, int(entry.kind == "settle" and not entry.known))
+    untold = entry.kind == "settle" and not entry.known and entry.fee_of is None  # its charge says so already
+    _move(connection, held or entry, change, int(untold))
     return True
 
 
@@ -164,7 +179,7 @@ def balances(connection: Connection, scope: Cap, limit: int) -> dict[str, Spend]
 def _guessed(connection: Connection, scope: str, name: str | None = None) -> dict[str, int]:
     """The part of what was spent under each name of a scope that is an estimate, because nobody could tell the charge."""
     first, closing = _ledger.alias("first"), _ledger.alias("closing")
-    field = {"run": "run_id", "key": "api_key"}.get(scope, scope)
+    field = _NAME_FIELDS.get(scope, scope)
     # A charge that nothing was reserved for counts under its own names.
     of = literal("") if scope == "all" else case((first.c.id.is_(None), closing.c[field]), else_=first.c[field])
     held = and_(first.c.reservation == closing.c.reservation, first.c.kind == "reserve")
@@ -176,6 +191,27 @@ def _guessed(connection: Connection, scope: str, name: str | None = None) -> dic
     )
     rows = connection.execute(query if name is None else query.where(of == name))
     return {str(one): int(amount) for one, amount in rows if one is not None}
+
+
+def fees(connection: Connection, scope: Cap | None = None) -> dict[str, int]:
+    """See RecordStore.fees."""
+    first, closing = _ledger.alias("first"), _ledger.alias("closing")
+    of = literal("") if scope is None else first.c[_NAME_FIELDS.get(scope, scope)]
+    ends = and_(closing.c.reservation == first.c.reservation, closing.c.kind != "reserve")
+    amount = case((closing.c.id.is_(None), first.c.amount_micro_usd), else_=closing.c.amount_micro_usd)
+    query = (
+        select(of.label("name"), func.sum(amount))
+        .select_from(first.outerjoin(closing, ends))
+        .where(first.c.fee_of.is_not(None), or_(first.c.kind == "reserve", ~_reserved(first).exists()))
+        .group_by("name")
+    )
+    return {str(name): int(total) for name, total in connection.execute(query) if name is not None and total}
+
+
+def _reserved(first: Any) -> Any:
+    """The reserve entry of a reservation, if there is one."""
+    earlier = _ledger.alias("earlier")
+    return select(earlier.c.id).where(earlier.c.reservation == first.c.reservation, earlier.c.kind == "reserve")
 
 
 def charges(connection: Connection, since_day: str) -> dict[str, Charged]:
@@ -223,17 +259,17 @@ def added_up(
     project: str | None = None,
 ) -> Spend:
     """The same as the balances say, from the entries themselves."""
-    first, closing, earlier = _ledger.alias("first"), _ledger.alias("closing"), _ledger.alias("earlier")
+    first, closing = _ledger.alias("first"), _ledger.alias("closing")
     wanted = {"run_id": run_id, "day": day, "api_key": api_key, "project": project}
     ends = and_(closing.c.reservation == first.c.reservation, closing.c.kind != "reserve")
-    reserved = select(earlier.c.id).where(earlier.c.reservation == first.c.reservation, earlier.c.kind == "reserve")
     amount = case((closing.c.id.is_(None), first.c.amount_micro_usd), else_=closing.c.amount_micro_usd)
-    unknown = case((and_(closing.c.kind == "settle", closing.c.known.is_(False)), 1), else_=0)
+    untold = and_(closing.c.kind == "settle", closing.c.known.is_(False), closing.c.fee_of.is_(None))
+    unknown = case((untold, 1), else_=0)
     query = (
         select(func.coalesce(func.sum(amount), 0), func.coalesce(func.sum(unknown), 0))
         .select_from(first.outerjoin(closing, ends))
         # An entry that a reservation begins with: the reserve itself, or a charge that nothing was reserved for.
-        .where(or_(first.c.kind == "reserve", ~reserved.exists()))
+        .where(or_(first.c.kind == "reserve", ~_reserved(first).exists()))
         .where(*(first.c[name] == value for name, value in wanted.items() if value is not None))
     )
     row = connection.execute(query).one()

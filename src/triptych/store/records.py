@@ -266,17 +266,24 @@ class SqlRecordStore:
 
     # Money.
 
-    async def reserve(self, entry: LedgerEntry, caps: Mapping[str, int]) -> Spend | None:
+    async def reserve(
+        self, entry: LedgerEntry, caps: Mapping[str, int], fee: LedgerEntry | None = None
+    ) -> Spend | None:
         """See RecordStore. A cap on a run or key is passed over when the entry has none. Raises BadRequestError for an
         unknown cap or a negative amount, StorageError when the reservation is there already."""
-        ledger.check_entry(entry, caps, reserve=True)
+        for one in (entry, fee) if fee is not None else (entry,):
+            ledger.check_entry(one, caps, reserve=True)
         limits = dict(caps)
-        return await self._writer.call(lambda db: ledger.reserve(db, entry, limits), locked=True)
+        return await self._writer.call(lambda db: ledger.reserve(db, entry, limits, fee), locked=True)
 
-    async def close_reservation(self, entry: LedgerEntry) -> bool:
+    async def close_reservation(self, entry: LedgerEntry, fee: LedgerEntry | None = None) -> bool:
         """See RecordStore. A settle without a reservation is kept and counted; a release without one is False."""
-        ledger.check_entry(entry, {}, reserve=False)
-        return await self._writer.call(lambda db: ledger.close(db, entry), locked=True)
+        for one in (entry, fee) if fee is not None else (entry,):
+            ledger.check_entry(one, {}, reserve=False)
+        return await self._writer.call(lambda db: ledger.close(db, entry, fee), locked=True)
+
+    async def fees(self, scope: Cap | None = None) -> Mapping[str, int]:
+        return await self._read(lambda db: ledger.fees(db, scope))
 
     async def spend(
         self,

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from triptych.spec.records import FINAL_STATES
 
 VERSION_TABLE = "triptych_version"
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every schema this program knows, oldest first; the last one is the schema it works with. Held by a test against the
 migration scripts, so that opening a database that is up to date does not have to load them."""
 
@@ -243,6 +243,7 @@ kit_ballots = Table(
 
 _RESERVES = text("kind = 'reserve'")
 _CLOSES = text("kind <> 'reserve'")
+_FEES = text("fee_of IS NOT NULL")
 ledger = Table(
     "ledger",
     METADATA,
@@ -260,6 +261,7 @@ ledger = Table(
     Column("api_key", String),
     Column("endpoint", String),
     Column("project", String),
+    Column("fee_of", String),
     # A reservation is made once and closed once, whatever the program does.
     Index("ux_ledger_reserve", "reservation", unique=True, sqlite_where=_RESERVES, postgresql_where=_RESERVES),
     Index("ux_ledger_close", "reservation", unique=True, sqlite_where=_CLOSES, postgresql_where=_CLOSES),
@@ -268,6 +270,7 @@ ledger = Table(
     Index("ix_ledger_day", "day"),
     Index("ix_ledger_key", "api_key"),
     Index("ix_ledger_project", "project"),
+    Index("ix_ledger_fees", "fee_of", sqlite_where=_FEES, postgresql_where=_FEES),
 )
 
 balances = Table(

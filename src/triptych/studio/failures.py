@@ -87,10 +87,10 @@ def internal_error(*, billed: Billed) -> TileError:
     )
 
 
-def bill_words(billed: Billed, cost: Cost | None = None) -> str:
-    """What was billed, as a sentence."""
+def bill_words(billed: Billed, cost: Cost | None = None, fee: int = 0) -> str:
+    """What was billed, as a sentence; `fee` is the router's own."""
     if billed == "yes" and cost is not None and cost.amount_micro_usd is not None:
-        return f"Billed {usd(cost.amount_micro_usd)}."
+        return f"Billed {usd(cost.amount_micro_usd)}{f', and a fee of {usd(fee)}' if fee else ''}."
     return {"no": "It was not billed.", "yes": "It was billed.", "unknown": "It may have been billed."}[billed]
 
 

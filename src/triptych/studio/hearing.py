@@ -154,7 +154,7 @@ class Hearing:
     async def _ended(self, live: Live, attempt: Attempt) -> None:
         kept = replace(
             live.attempts[attempt.id], ended_ms=attempt.ended_ms, outcome=attempt.outcome,
-            error=attempt_error(attempt), cost=attempt.cost, billed=attempt.billed,
+            error=attempt_error(attempt), cost=attempt.cost, billed=attempt.billed, fee_micro_usd=attempt.fee_micro_usd,
             ended=attempt.ended, sign=attempt.sign, took_ms=attempt.took_ms, retry_after_ms=attempt.retry_after_ms,
         )  # fmt: skip
         live.attempts[attempt.id] = kept

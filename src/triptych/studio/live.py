@@ -25,6 +25,7 @@ class Live:
 
     record: TileRecord
     blind: bool = False
+    batch: bool = False  # whether it waits for its turn in the queue
     now: Now = field(default_factory=Now)
     pictures: tuple[PictureRecord, ...] = ()  # kept already, by position
     came: dict[str, bytes] = field(default_factory=dict, repr=False)  # by picture, what was kept while calls were out
@@ -65,6 +66,10 @@ class Live:
             if attempt.billed != "no" or (attempt.outcome == "running" and attempt.wires)
         ]
         return total_cost(counted) if counted else None
+
+    def fee(self) -> int:
+        """What was booked as fee over all attempts so far, in micro-dollars."""
+        return sum(attempt.fee_micro_usd for attempt in self.attempts.values())
 
     def take(self, progress: Progress) -> bytes | None:
         """Notes progress; returns a preview that may be shown."""

@@ -6,7 +6,8 @@ A tile that may have been sent to a provider that bills, and that has no job to 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from triptych.router.budget import Budget, Caps, Hold
+from triptych.router.book import fees_of_tile
+from triptych.router.budget import Budget, Caps
 from triptych.router.registry import Registry
 from triptych.spec.clock import Clock
 from triptych.spec.errors import NotFoundError
@@ -83,18 +84,24 @@ class Recovery:
         return taken
 
     async def _settle_ended(self) -> None:
-        """Closes what tiles still hold that have ended: their end could be kept when the ledger could not. With several
-        calls in one tile nobody can tell whose charge it was; then it is settled as unknown."""
-        for entry in await self._store.open_reservations():
-            tile = await self._store.tile(entry.tile_id) if entry.tile_id is not None else None
-            if tile is None or tile.state not in FINAL_STATES:
-                continue
-            calls = sum(one.kind == "reserve" for one in await self._store.ledger(tile_id=tile.id))
-            if calls == 1:
-                hold = Hold(entry, tile.estimate or UNKNOWN_COST)
+        """Closes what tiles still hold that have ended: their end could be kept when the ledger could not."""
+        open_ones = await self._store.open_reservations()
+        for tile_id in dict.fromkeys(entry.tile_id for entry in open_ones if entry.tile_id is not None):
+            tile = await self._store.tile(tile_id)
+            if tile is not None and tile.state in FINAL_STATES:
+                await self._settle(tile)
+
+    async def _settle(self, tile: TileRecord) -> None:
+        """Closes what a tile still holds by its own word. With several calls in it nobody can tell whose charge it was;
+        then it is settled as unknown."""
+        entries = await self._store.ledger(tile_id=tile.id)
+        calls = [one for one in entries if one.kind == "reserve" and one.endpoint is not None]
+        if len(calls) == 1:
+            fees = await fees_of_tile(self._store, tile.id)
+            hold = await self._budget.adopt(tile.id, "", calls[0].reservation, fees)
+            if hold is not None:
                 await self._budget.close(hold, tile.billed, tile.cost or UNKNOWN_COST)
-            else:
-                await self._budget.reconcile(tile.id)
+        await self._budget.reconcile(tile.id)
 
     async def _go_on(self, tile: TileRecord) -> None:
         run = await self._store.run(tile.run_id)
@@ -135,13 +142,14 @@ class Recovery:
         self, tile: TileRecord, pictures: Sequence[PictureRecord], running: Sequence[AttemptRecord]
     ) -> None:
         """The end of a tile that had its whole answer: what it says and what it cost is in its record."""
+        await self._settle(tile)
         await self._close(running, "unknown")
         notes = {note.feature: note for note in tile.adjustments}
         if gone := len(tile.coming) - len(pictures):
             notes["pictures"] = missing_pictures(gone, len(tile.coming), ["the server stopped before they were kept"])
         now = self._clock.now_ms()
         done = replace(tile, state="done", adjustments=tuple(notes.values()), coming=(), job=None, ended_ms=now,
-                       updated_ms=now)  # fmt: skip
+                       updated_ms=now, fee_micro_usd=await self._fee(tile))  # fmt: skip
         await self._store.save_tile(done, pictures)
 
     def _may_run_again(self, tile: TileRecord, attempts: Sequence[AttemptRecord]) -> bool:
@@ -200,16 +208,20 @@ class Recovery:
         await self._store.save_tile(
             replace(
                 tile, state="lost", error=error, billed=billed, cost=cost, job=None, coming=(), ended_ms=now,
-                updated_ms=now,
+                updated_ms=now, fee_micro_usd=await self._fee(tile),
             ),
             pictures,
         )  # fmt: skip
 
+    async def _fee(self, tile: TileRecord) -> int:
+        return sum(attempt.fee_micro_usd for attempt in await self._store.attempts_of(tile.id))
+
     async def _close(self, attempts: Sequence[AttemptRecord], billed: Billed) -> None:
         for attempt in attempts:
+            booked = await self._budget.fees_of(attempt.tile_id) if billed != "no" else {}
             error = TileError(code="lost", failure="ambiguous", message="The server stopped meanwhile.", hint=None,
                               billed=billed)  # fmt: skip
             cost = FREE if billed == "no" else UNKNOWN_COST
-            await self._store.save_attempt(
-                replace(attempt, ended_ms=self._clock.now_ms(), outcome="failed", error=error, billed=billed, cost=cost)
-            )
+            ended = replace(attempt, ended_ms=self._clock.now_ms(), outcome="failed", error=error, billed=billed,
+                            cost=cost, fee_micro_usd=booked.get(attempt.reservation, 0))  # fmt: skip
+            await self._store.save_attempt(ended)

@@ -96,7 +96,7 @@ const assumed = record({
 const fallback = record({ same_model: [flag, true], other_models: [flag, true] });
 const retry = record({ max_attempts: [whole(1, 10), 3], wait_limit_s: [whole(0, 3600), 60] });
 const hedge = optional(record({ after: [word(['p95']), 'p95'], most: [whole(1, 1), 1], extra_micro_usd: [whole(0, MOST_ASSUMED), 0] }));
-const fees = record({ per_mille: [whole(0, 0), 0], per_request_micro_usd: [whole(0, 0), 0] });
+const fees = record({ per_mille: [whole(0, 1000), 0], per_request_micro_usd: [whole(0, 1e6), 0] });
 
 /** @type {Record<string, [Reader, any]>} */
 const POLICY = {
