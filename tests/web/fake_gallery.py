@@ -15,7 +15,7 @@ MAKERS = (
 )
 WORDS = ("fox", "kettle", "harbour", "lamp")
 TONES = ("#8b5a3c", "#5c7a8f", "#3d4a3a", "#b7a88f")
-FIELDS = [{"name": name, "example": f"{name}:{value}"} for name, value in (("model", "seedream"), ("kept", "yes"), ("stars", "4"), ("tag", "summer"), ("trash", "yes"))]  # fmt: skip
+FIELDS = [{"name": name, "example": f"{name}:{value}"} for name, value in (("model", "seedream"), ("kept", "yes"), ("stars", "4"), ("tag", "summer"), ("project", "spring"), ("trash", "yes"))]  # fmt: skip
 
 
 class FakeGallery:
@@ -77,7 +77,13 @@ class FakeGallery:
 def _says(marks: Object, name: str, value: str) -> bool:
     kept = (marks["verdict"] == "kept") == (value == "yes")
     return bool(
-        {"stars": str(marks["stars"]) == value, "kept": kept, "tag": value in marks["tags"], "trash": True}[name]
+        {
+            "stars": str(marks["stars"]) == value,
+            "kept": kept,
+            "tag": value in marks["tags"],
+            "project": marks["project"] == value,
+            "trash": True,
+        }[name]
     )
 
 
@@ -98,7 +104,9 @@ async def gallery(fake: Any, request: Request, body: Any) -> Any:
 def _read(mine: FakeGallery, request: Request) -> Any:
     query, last = request.query_params.get("q", ""), request.url.path.rsplit("/", 1)[-1]
     if last == "fields":
-        return {"fields": FIELDS, "tags": sorted({tag for marks in mine.marks.values() for tag in marks["tags"]})}
+        projects = sorted({marks["project"] for marks in mine.marks.values() if marks["project"]})
+        tags = sorted({tag for marks in mine.marks.values() for tag in marks["tags"]})
+        return {"fields": FIELDS, "tags": tags, "projects": projects}
     if "/similar/" in request.url.path:
         number = int(last[5:])
         near = [{**mine.entry(n), "differs": 4} for n in (number + 4, number + 8) if n < mine.size]

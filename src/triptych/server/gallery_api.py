@@ -62,9 +62,9 @@ class GalleryApi:
         return reply({"pictures": await self._app.gallery.ids(_query(request))})
 
     async def fields(self, _: Request) -> Response:
-        """What a query may name, with examples, and the tags that there are."""
+        """What a query may name, with examples, and the tags and projects that there are."""
         return reply({"fields": [{"name": name, "example": example} for name, example in FIELDS.items()],
-                      "tags": await self._app.gallery.tags()})  # fmt: skip
+                      "tags": await self._app.gallery.tags(), "projects": await self._app.gallery.projects()})  # fmt: skip
 
     async def similar(self, request: Request) -> Response:
         return reply(await self._app.gallery.similar(request.path_params["id"]))

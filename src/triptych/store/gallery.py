@@ -102,6 +102,11 @@ class GalleryStore:
         bodies = await self._read(lambda db: db.execute(query).scalars().all())
         return tuple(sorted({str(tag) for body in bodies for tag in _names(body)}))
 
+    async def projects(self) -> tuple[str, ...]:
+        """Every project that has a picture, by name."""
+        query = select(_table.c.project).where(_table.c.project.is_not(None)).distinct()
+        return await self._read(lambda db: tuple(sorted(str(name) for name in db.execute(query).scalars())))
+
     # What pictures look like.
 
     async def unseen(self, limit: int) -> tuple[tuple[str, str], ...]:

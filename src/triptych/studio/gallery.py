@@ -80,6 +80,9 @@ class Gallery:
     async def tags(self) -> tuple[str, ...]:
         return await self._store.tags()
 
+    async def projects(self) -> tuple[str, ...]:
+        return await self._store.projects()
+
     async def similar(self, picture_id: str) -> JsonObject:
         """Pictures that look alike, the nearest first, with the number of bits that differ (0 to 64). `unseen` counts those
         that nobody has looked at yet. Raises NotFoundError."""

@@ -36,6 +36,8 @@ MEDIA = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".json": "application/json",
     ".woff2": "font/woff2",
     ".txt": "text/plain; charset=utf-8",
 }

@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import '../elements/compare-slider.js';
 import '../elements/zoom-stage.js';
 import { trying } from './actions.js';
+import { heard, keyed } from './commands.js';
 import { Differences } from './differences.js';
 import { letter } from './format.js';
 import { choose, forget } from './picks.js';
@@ -25,8 +26,8 @@ const sides = computed(() => {
 /** @param {Side} side */
 export const called = side => s.veiled(side.t.run) ? side.letter : [side.t.name, s.lazy.value?.apart(side.t)].filter(Boolean).join(' · ');
 
-/** Ways of looking: the key, whether it is for two only. */
-const WAYS = /** @type {[string, string, string, boolean][]} */ ([['grid', 'Grid', 'G', false], ['slider', 'Slider', 'S', true], ['overlay', 'Overlay', 'O', true], ['difference', 'Difference', 'D', true], ['flicker', 'Flicker', 'F', false]]);
+/** Ways of looking, and whether each is for two only. */
+const WAYS = /** @type {[string, string, boolean][]} */ ([['grid', 'Grid', false], ['slider', 'Slider', true], ['overlay', 'Overlay', true], ['difference', 'Difference', true], ['flicker', 'Flicker', false]]);
 const QUESTIONS = /** @type {Record<string, string>} */ ({ prettier: 'Prettier', closer: 'Closer to the brief' });
 const AS = /** @type {Record<string, string>} */ ({ prettier: 'the prettier one', closer: 'closer to the brief' });
 
@@ -94,12 +95,12 @@ export function Compare() {
 
   const focused = () => /** @type {HTMLElement | null} */ (document.activeElement?.closest('.plate') ?? null);
   const keys = e => {
-    const z = stage.current, on = /** @type {HTMLElement} */ (e.target), range = on instanceof HTMLInputElement, letters = s.letters.peek(), key = e.key.toLowerCase();
+    const z = stage.current, on = /** @type {HTMLElement} */ (e.target), range = on instanceof HTMLInputElement;
     if (!z || e.ctrlKey || e.metaKey || e.altKey && !/^Arrow/.test(e.key)) return;
     const arrow = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] })[e.key];
     const here = find(focused()?.dataset.image ?? ''), pic = /** @type {HTMLElement | null} */ (focused()?.querySelector('.pic') ?? null);
-    const run = /** @type {Record<string, () => void>} */ ({ '+': () => z.by(1.5), '=': () => z.by(1.5), '-': () => z.by(1 / 1.5), 0: () => z.fit(), backspace: () => takeOut(here), delete: () => takeOut(here), ...(letters && { z: () => z.actual(focused()), x: () => reject(here) }) })[key];
-    const way = letters && WAYS.find(([, , k, pair]) => k.toLowerCase() === key && (two || !pair));
+    const id = heard('compare', e)?.id.slice(5) ?? '', way = WAYS.find(([name, , pair]) => name === id && (two || !pair));
+    const run = /** @type {Record<string, () => void>} */ ({ in: () => z.by(1.5), out: () => z.by(1 / 1.5), fit: () => z.fit(), 'out-of': () => takeOut(here), actual: () => z.actual(focused()), reject: () => reject(here) })[id];
     if (/^[1-6]$/.test(e.key)) pick(all[Number(e.key) - 1]);
     else if (run) run();
     else if (way) mode.value = way[0];
@@ -122,8 +123,8 @@ export function Compare() {
   };
   const tag = (/** @type {Side} */ side) => html`${h(Name, { side })}${marks(side.image.id).map(word => html` <span class="mark" data-word=${word}>${word}</span>`)}${all.length > 1 && html`<span class="tools">
     ${h(Tool, { icon: 'check', label: `Pick ${side.letter}`, title: `Pick ${side.letter} (${all.indexOf(side) + 1})`, class: 'small', onClick: () => pick(side) })}
-    ${h(Tool, { icon: 'ban', label: `Reject ${side.letter}`, title: `Reject ${side.letter} (X)`, 'aria-pressed': Boolean(answers.value.rejected[side.image.id]), class: 'small', onClick: () => reject(side) })}
-    ${all.length > 2 && h(Tool, { icon: 'x', label: `Take ${side.letter} out of the view`, title: 'Take out of the view (Delete)', class: 'small', onClick: () => takeOut(side) })}</span>`}`;
+    ${h(Tool, { icon: 'ban', label: `Reject ${side.letter}`, title: keyed(`Reject ${side.letter}`, 'side-reject'), 'aria-pressed': Boolean(answers.value.rejected[side.image.id]), class: 'small', onClick: () => reject(side) })}
+    ${all.length > 2 && h(Tool, { icon: 'x', label: `Take ${side.letter} out of the view`, title: keyed('Take out of the view', 'side-out-of'), class: 'small', onClick: () => takeOut(side) })}</span>`}`;
   const pair = `${called(all[0])} and ${all[1] ? called(all[1]) : ''}`, said = answers.value.said;
   const order = how === 'grid' && held.value && all.length > 1 ? [...all.slice(0, -2), all[all.length - 1], all[all.length - 2]] : all;
   const hold = { onPointerDown: () => { held.value = true; }, onPointerUp: () => { held.value = false; }, onPointerLeave: () => { held.value = false; } };
@@ -131,10 +132,10 @@ export function Compare() {
     <header><h2 aria-live="polite">${won && !said ? `You picked ${won.letter}: ${won.t.name}` : said ? said.text() : all.length === 1 ? called(all[0]) : blind ? 'Pick one' : `${all.length} side by side`}</h2>
       ${said && html`<button type="button" class="btn small" onClick=${() => asking(() => undo(said.pick))}>Undo</button>`}${(said || won) && html`<a class="more" href="/ranking" onClick=${e => { e.preventDefault(); box.current?.close(); s.go('/ranking'); }}>Your ranking</a>`}
       ${all.length > 1 && html`<div class="seg ask" role="group" aria-label="What you pick for">${Object.entries(QUESTIONS).map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${question.value === id} title=${`1–${all.length} picks the one that is ${AS[id].replace('the ', '').replace(' one', '')}`} onClick=${() => { question.value = id; }}>${name}</button>`)}</div>
-      <div class="seg" role="group" aria-label="How">${WAYS.filter(([, , , pair]) => two || !pair).map(([id, name, key]) => html`<button type="button" key=${id} aria-pressed=${how === id} title=${`${name} (${key})`} onClick=${() => { mode.value = id; }}>${name}</button>`)}</div>`}
+      <div class="seg" role="group" aria-label="How">${WAYS.filter(([, , pair]) => two || !pair).map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${how === id} title=${keyed(name, `side-${id}`)} onClick=${() => { mode.value = id; }}>${name}</button>`)}</div>`}
       ${all.length > 1 && (how === 'grid' || how === 'flicker') && html`<button type="button" class="btn small" title="Hold Space" data-hold="true" ...${hold}>Hold to swap</button>`}
-      <div class="zooms" role="group" aria-label="Zoom">${h(Tool, { icon: 'minus', label: 'Zoom out', title: 'Zoom out (−)', onClick: () => stage.current?.by(1 / 1.5) })}<output class="num">${Math.round(k.value * 100)} %</output>${h(Tool, { icon: 'plus', label: 'Zoom in', title: 'Zoom in (+)', onClick: () => stage.current?.by(1.5) })}
-        ${h(Tool, { icon: 'scan', label: 'Fit', title: 'Fit (0)', onClick: () => stage.current?.fit() })}<button type="button" class="btn small" title="Real size and back (Z)" onClick=${() => stage.current?.actual(null)}>1:1</button></div>
+      <div class="zooms" role="group" aria-label="Zoom">${h(Tool, { icon: 'minus', label: 'Zoom out', title: keyed('Zoom out', 'side-out'), onClick: () => stage.current?.by(1 / 1.5) })}<output class="num">${Math.round(k.value * 100)} %</output>${h(Tool, { icon: 'plus', label: 'Zoom in', title: keyed('Zoom in', 'side-in'), onClick: () => stage.current?.by(1.5) })}
+        ${h(Tool, { icon: 'scan', label: 'Fit', title: keyed('Fit', 'side-fit'), onClick: () => stage.current?.fit() })}<button type="button" class="btn small" title=${keyed('Real size and back', 'side-actual')} onClick=${() => stage.current?.actual(null)}>1:1</button></div>
       <div class="seg surrounds" role="group" aria-label="Surround">${[['theme', 'As the page'], ['paper', 'Paper'], ['grey', 'Middle grey'], ['ink', 'Ink']].map(([id, name]) => html`<button type="button" title=${`Surround: ${name}`} aria-label=${name} aria-pressed=${surround.value === id} onClick=${() => { surround.value = s.local.surround = id; }}><i data-tone=${id}></i></button>`)}</div>
       ${h(Tool, { icon: 'x', label: 'Close', title: 'Close (Esc)', onClick: () => box.current?.close() })}</header>
     ${h(Remark, { of: s.problems.value.compare })}

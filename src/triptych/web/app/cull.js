@@ -4,10 +4,12 @@ import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { trying } from './actions.js';
 import { call } from './api.js';
+import { command, heard, keyOf, shown } from './commands.js';
 import { count } from './format.js';
 import { Tool, h, html } from './ui.js';
 
 const GOOD = 3;                                        // stars with which a picture comes into the next round
+const signOf = (/** @type {string} */ id) => shown(keyOf(command(`cull-${id}`)));
 const show = (/** @type {string} */ id) => `/api/images/${id}`;
 
 /** @param {{ ids: string[], close: (kept: string[]) => void }} props */
@@ -34,7 +36,7 @@ export function Cull({ ids, close }) {
   };
   const again = () => { list.value = kept.peek(); kept.value = []; past.value = []; n.value = 0; round.value++; box.current?.focus(); };
   const key = (/** @type {KeyboardEvent} */ e) => {
-    const done = { ' ': () => next({ verdict: 'kept' }, true), x: () => next({ verdict: 'rejected' }, false), ArrowRight: () => next(null, false), ArrowLeft: back }[e.key.length > 1 ? e.key : e.key.toLowerCase()];
+    const done = { keep: () => next({ verdict: 'kept' }, true), reject: () => next({ verdict: 'rejected' }, false), skip: () => next(null, false), back }[heard('cull', e)?.id.slice(5) ?? ''];
     if (e.ctrlKey || e.metaKey || e.altKey || (e.key === ' ' && (!id || e.target instanceof HTMLButtonElement))) return;
     if (done) done(); else if (/^[1-5]$/.test(e.key)) next({ stars: Number(e.key) }, Number(e.key) >= GOOD); else return;
     e.preventDefault();
@@ -42,10 +44,10 @@ export function Cull({ ids, close }) {
   return html`<dialog class="cull" tabindex="-1" ref=${box} aria-label="Cull" onKeyDown=${key} onCancel=${e => { e.preventDefault(); close(kept.peek()); }}>
     <header><h2>Round ${round}</h2><p class="num" role="status">${id ? `${left.toLocaleString('en')} left` : `${count(kept.value.length, 'picture')} on the shortlist`}</p>${h(Tool, { icon: 'x', label: 'Stop culling', onClick: () => close(kept.peek()) })}</header>
     ${id ? html`<img class="one" key=${id} src=${show(id)} alt="The picture to decide on" />${list.value[n.value + 1] && html`<link rel="prefetch" as="image" href=${show(list.value[n.value + 1])} />`}
-      <div class="bar" role="toolbar" aria-label="Decide" onMouseDown=${e => e.preventDefault()}><button type="button" class="btn small" disabled=${!past.value.length} onClick=${back}>Back <kbd>←</kbd></button><button type="button" class="btn small" onClick=${() => next({ verdict: 'rejected' }, false)}>Reject <kbd>X</kbd></button>
+      <div class="bar" role="toolbar" aria-label="Decide" onMouseDown=${e => e.preventDefault()}><button type="button" class="btn small" disabled=${!past.value.length} onClick=${back}>Back <kbd>${signOf('back')}</kbd></button><button type="button" class="btn small" onClick=${() => next({ verdict: 'rejected' }, false)}>Reject <kbd>${signOf('reject')}</kbd></button>
         <span class="rate" role="group" aria-label="Stars">${[1, 2, 3, 4, 5].map(v => html`<button type="button" key=${v} class="tool" aria-label=${count(v, 'star')} onClick=${() => next({ stars: v }, v >= GOOD)}>${v}★</button>`)}</span>
-        <button type="button" class="btn small" onClick=${() => next(null, false)}>Skip <kbd>→</kbd></button><button type="button" class="btn small go" onClick=${() => next({ verdict: 'kept' }, true)}>Keep <kbd>Space</kbd></button></div>`
-    : html`<div class="short">${kept.value.length ? html`<ul aria-label="Shortlist">${kept.value.map(k => html`<li key=${k}><img src=${`${show(k)}/thumb`} alt="" /></li>`)}</ul>` : html`<p>Nothing was kept. Space keeps; ${GOOD} stars or more do, too.</p>`}
+        <button type="button" class="btn small" onClick=${() => next(null, false)}>Skip <kbd>${signOf('skip')}</kbd></button><button type="button" class="btn small go" onClick=${() => next({ verdict: 'kept' }, true)}>Keep <kbd>${signOf('keep')}</kbd></button></div>`
+    : html`<div class="short">${kept.value.length ? html`<ul aria-label="Shortlist">${kept.value.map(k => html`<li key=${k}><img src=${`${show(k)}/thumb`} alt="" /></li>`)}</ul>` : html`<p>Nothing was kept. ${signOf('keep')} keeps; ${GOOD} stars or more do, too.</p>`}
         <div class="bar">${past.value.length > 0 && html`<button type="button" class="btn" onClick=${back}>Back</button>`}<button type="button" class="btn" onClick=${() => close(kept.peek())}>Done</button>${kept.value.length > 1 && html`<button type="button" class="btn go" onClick=${again}>Round ${round.value + 1}</button>`}</div></div>`}
   </dialog>`;
 }

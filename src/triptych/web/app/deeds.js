@@ -6,6 +6,7 @@ import { call } from './api.js';
 import { count, money, price } from './format.js';
 import * as s from './state.js';
 import { toast } from './ui.js';
+import { done } from './undo.js';
 /** @import { Item, Mark, Picture, Ref, Row, Tile, TileSignal } from './types' */
 
 // Tiles
@@ -136,10 +137,10 @@ async function hide(row) {
   const gone = await trying(row.id, async () => { await call('DELETE', `/api/runs/${row.id}`); return true; });
   if (!gone) return;
   s.rows.value = s.rows.peek().filter(r => r.id !== row.id);
-  toast('Row hidden.', { name: 'Undo', run: () => trying('toast', async () => {
+  done('Row hidden.', () => trying('toast', async () => {
     await call('POST', `/api/runs/${row.id}/restore`, {});
     if (!s.findRow(row.id)) s.rows.value = [...s.rows.peek(), row].sort((a, b) => a.created_ms - b.created_ms);
-  }) });
+  }));
 }
 
 /** @param {Row} row @returns {Item[]} */

@@ -1,6 +1,7 @@
 // @ts-check
 /** Money, times and the words for states: plain functions, no page. */
 
+import { words } from './ui.js';
 /** @import { Cost } from './types' */
 
 /** Whole micro-dollars as dollars. What is not nothing never reads as $0.00.
@@ -37,9 +38,12 @@ export function usually(range) {
   return low === high ? `${low} s` : `${low}–${high} s`;
 }
 
-/** @param {number} n @param {string} one @param {string} [many] */
-export const count = (n, one, many = `${one}s`) => `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
-
+/** How many of what: other languages have their forms of it in the catalogue.
+ * @param {number} n @param {string} one @param {string} [many] */
+export function count(n, one, many = `${one}s`) {
+  const { lang } = document.documentElement, forms = words[`#${one}`];
+  return `${n.toLocaleString(lang)} ${forms?.[new Intl.PluralRules(lang).select(n)] ?? (n === 1 ? one : many)}`;
+}
 
 /** @param {number} ms */
 export function clock(ms) {

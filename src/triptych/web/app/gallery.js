@@ -4,9 +4,12 @@ import { batch, signal, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { deed, tell, trying } from './actions.js';
 import { ApiError, call } from './api.js';
+import { heard, keyed } from './commands.js';
 import { count, money } from './format.js';
+import { isKey } from './keyvisual.js';
 import * as s from './state.js';
 import { Icon, Remark, Tool, h, html, later, toast } from './ui.js';
+import { done as undoable } from './undo.js';
 
 /** @typedef {{ id: string, tile: string, run: string, sha256: string, url: string, thumb: string, width: number, height: number, prompt: string, name: string, maker: string, cost_micro_usd: number | null, tone: string | null, stars: number, verdict: string, tags: string[], project: string | null, trashed_ms: number | null }} Entry */
 
@@ -33,7 +36,8 @@ async function search() {
   const { signal: mine } = cut;
   wanted.clear();
   start = null;
-  history.replaceState(null, '', `/gallery${query.peek() ? `?${asked({})}` : ''}`);
+  s.path.value = `/gallery${query.peek() ? `?${asked({})}` : ''}`;
+  history.replaceState(null, '', s.path.peek());
   try {
     const first = await call('GET', `/api/gallery?${asked({ limit: PAGE })}`, undefined, mine);
     const all = await call('GET', `/api/gallery/count?${asked({ cursor: first.start })}`, undefined, mine);
@@ -88,21 +92,12 @@ async function mark(said, change) {
   const done = await trying('toast', () => call('PATCH', '/api/gallery', { pictures: ids, ...change }));
   if (!done) return;
   const moved = 'trashed' in change;
-  undos.push(async () => {
-    const back = await trying('toast', () => call('POST', '/api/gallery/undo', { before: done.before }));
-    if (back) await shown(back.pictures, moved);
-  });
-  const mine = undos[undos.length - 1];
   await shown(done.pictures, moved);
-  if (moved || ids.length > 1) toast(`${said}: ${count(Object.keys(done.before).length, 'picture')}.`, { name: 'Undo', run: () => undo(mine) });
-  else s.said.value = `${said}.`;                       // the mark itself shows on the picture
-}
-
-const undos = /** @type {(() => Promise<void>)[]} */ ([]);
-/** Takes back what was done last, or one thing. @param {() => Promise<void>} [what] */
-function undo(what = undos.at(-1)) {
-  const n = what ? undos.indexOf(what) : -1;
-  if (n >= 0) undos.splice(n, 1)[0]();
+  const many = moved || ids.length > 1, text = many ? `${said}: ${count(Object.keys(done.before).length, 'picture')}.` : `${said}.`;
+  undoable(text, async () => {
+    const back = await trying('toast', () => call('POST', '/api/gallery/undo', { before: done.before }));
+    if (back && s.view.peek() === 'gallery') await shown(back.pictures, moved);
+  }, !many);                                            // one mark shows on the picture itself
 }
 
 /** @param {Record<string, any>} states @param {boolean} moved some came or went */
@@ -135,19 +130,28 @@ async function cull() { const ids = chosen.peek().size > 1 ? meant() : await all
 const inTrash = () => /\btrash:yes\b/.test(query.value);
 const DEEDS = /** @type {Record<string, () => void>} */ ({
   ...Object.fromEntries([0, 1, 2, 3, 4, 5].map(n => [String(n), () => mark(n ? count(n, 'star') : 'No stars', { stars: n })])),
-  x: () => mark('Rejected', { verdict: 'rejected' }), k: () => mark('Kept', { verdict: 'kept' }), o: () => mark('Neither kept nor rejected', { verdict: 'open' }),
-  Backspace: () => mark(inTrash() ? 'Taken back' : 'In the trash for 30 days', { trashed: !inTrash() }), Delete: () => DEEDS.Backspace(),
-  c: () => { compare(); }, r: refer, t: () => { asking.value = 'tag'; }, p: () => { asking.value = 'project'; }, u: cull,
-  s: () => { const e = at(active.peek()); if (e) similar(e); },
+  reject: () => mark('Rejected', { verdict: 'rejected' }), keep: () => mark('Kept', { verdict: 'kept' }), open: () => mark('Neither kept nor rejected', { verdict: 'open' }),
+  trash: () => mark(inTrash() ? 'Taken back' : 'In the trash for 30 days', { trashed: !inTrash() }),
+  compare: () => { compare(); }, reference: refer, tag: () => { asking.value = 'tag'; }, project: () => { asking.value = 'project'; }, cull,
+  similar: () => { const e = at(active.peek()); if (e) similar(e); },
 });
 
+/** What a key does here. @param {KeyboardEvent} e */
+const deedOf = e => /^[0-5]$/.test(e.key) && !e.ctrlKey && !e.metaKey && !e.altKey && s.letters.peek() ? e.key : heard('gallery', e)?.id.slice(4) ?? '';
+
 export function Gallery() {
+  const drawn = useRef(false);
   useEffect(() => {
-    query.value = new URLSearchParams(location.search).get('q') ?? '';
-    search();
     trying('toast', async () => { offers.value = await call('GET', '/api/gallery/fields'); });
     return () => { cut.abort(); tell('toast'); };
   }, []);
+  useEffect(() => {                                      // the address asks: at first, and when another part of the page changes it
+    const q = new URLSearchParams(location.search).get('q') ?? '';
+    if (drawn.current && q === query.peek()) return;
+    drawn.current = true;
+    query.value = q;
+    search();
+  }, [s.path.value]);
   const some = total.value ?? 0;
   return html`<div class="gallery">
     ${h(Search, null)}${h(Bar, null)}
@@ -180,10 +184,10 @@ function Bar() {
   if (asking.value) return h(Ask, null);
   if (!n) return html`<div class="bar"><span class="sub hint">${total.value ? 'Click to choose; Shift for a range. 1–5 rate, K keep, X reject, ⌫ trash.' : ''}</span><button type="button" class="btn small" disabled=${!total.value} onClick=${cull}>Cull</button><button type="button" class="btn small" onClick=${() => { query.value = trash ? '' : 'trash:yes'; search(); }}>${trash ? 'Leave the trash' : 'Trash'}</button></div>`;
   return html`<div class="bar" role="toolbar" aria-label="With the chosen pictures"><b class="num">${n.toLocaleString('en')} chosen</b>
-    ${[['Keep', 'k'], ['Reject', 'x'], ['Tag', 't'], ['Project', 'p'], ['Compare', 'c'], ['Use as reference', 'r'], ['Cull', 'u']].map(([name, key]) => html`<button type="button" key=${key} class="btn small" title=${`${name} (${key.toUpperCase()})`} disabled=${key === 'c' && n < 2} onClick=${() => DEEDS[key]()}>${name}</button>`)}
+    ${[['Keep', 'keep'], ['Reject', 'reject'], ['Tag', 'tag'], ['Project', 'project'], ['Compare', 'compare'], ['Use as reference', 'reference'], ['Cull', 'cull']].map(([name, key]) => html`<button type="button" key=${key} class="btn small" title=${keyed(name, `all-${key}`)} disabled=${key === 'compare' && n < 2} onClick=${() => DEEDS[key]()}>${name}</button>`)}
     ${n === 1 && html`<button type="button" class="btn small" onClick=${() => { const e = entryOf([...chosen.peek()][0]); if (e) similar(e); }}>Find similar</button>`}
     <span class="rate" role="group" aria-label="Stars">${[1, 2, 3, 4, 5].map(v => html`<button type="button" key=${v} class="tool" aria-label=${count(v, 'star')} onClick=${() => DEEDS[v]()}>★</button>`)}</span>
-    <button type="button" class="btn small" onClick=${() => DEEDS.Backspace()}>${trash ? 'Take back' : 'Trash'}</button>
+    <button type="button" class="btn small" onClick=${() => DEEDS.trash()}>${trash ? 'Take back' : 'Trash'}</button>
     ${h(Tool, { icon: 'x', label: 'Choose none', onClick: () => { chosen.value = new Set(); } })}</div>`;
 }
 
@@ -237,8 +241,7 @@ function Grid() {
     else if (e.key === 'Enter') open(i);
     else if (e.key === 'Escape' && chosen.peek().size) chosen.value = new Set();
     else if ((e.ctrlKey || e.metaKey) && e.key === 'a') all();
-    else if ((e.ctrlKey || e.metaKey) && e.key === 'z') undo();
-    else if (DEEDS[e.key.length === 1 ? e.key.toLowerCase() : e.key] && !e.ctrlKey && !e.metaKey && !e.altKey && s.letters.peek()) DEEDS[e.key.length === 1 ? e.key.toLowerCase() : e.key]();
+    else if (deedOf(e)) DEEDS[deedOf(e)]();
     else return;
     e.preventDefault();
     e.stopPropagation();
@@ -252,10 +255,10 @@ function Grid() {
 
 /** @param {{ i: number, of?: Entry, x: number, y: number, cell: number, some: number, choose: Function, open: Function }} props */
 function Cell({ i, of, x, y, cell, some, choose, open }) {
-  const on = Boolean(of && chosen.value.has(of.id)), said = of ? [of.prompt.slice(0, 120), of.name, of.stars && count(of.stars, 'star'), of.verdict !== 'open' && of.verdict, of.tags.length && `tagged ${of.tags.join(', ')}`].filter(Boolean).join('. ') : 'On its way';
+  const on = Boolean(of && chosen.value.has(of.id)), said = of ? [of.prompt.slice(0, 120), of.name, of.stars && count(of.stars, 'star'), of.verdict !== 'open' && of.verdict, isKey(of.id) && 'key visual', of.tags.length && `tagged ${of.tags.join(', ')}`].filter(Boolean).join('. ') : 'On its way';
   const title = of ? `${of.prompt.slice(0, 200)}\n${of.name}${of.cost_micro_usd === null ? '' : ` · ${of.cost_micro_usd ? money(of.cost_micro_usd) : 'free'}`}` : '';
   return html`<div id=${`cell-${i}`} class="cell" role="option" aria-selected=${on} aria-label=${said} aria-posinset=${i + 1} aria-setsize=${some} title=${title} data-active=${i === active.value} data-verdict=${of?.verdict}
     style=${{ transform: `translate(${x}px, ${y}px)`, inlineSize: `${cell}px`, blockSize: `${cell}px` }} onClick=${e => choose(i, e)} onDblClick=${() => open(i)}>
     <span class="plate" style=${{ background: of?.tone ?? '' }}>${of && html`<img src=${of.thumb} alt="" loading="lazy" decoding="async" draggable="false" />`}</span>
-    ${of && (of.stars > 0 || of.verdict !== 'open') && html`<span class="marks" aria-hidden="true">${of.verdict === 'kept' ? h(Icon, { name: 'check' }) : of.verdict === 'rejected' && h(Icon, { name: 'x' })}${'★'.repeat(of.stars)}</span>`}</div>`;
+    ${of && (of.stars > 0 || of.verdict !== 'open' || isKey(of.id)) && html`<span class="marks" aria-hidden="true">${isKey(of.id) && '◆'}${of.verdict === 'kept' ? h(Icon, { name: 'check' }) : of.verdict === 'rejected' && h(Icon, { name: 'x' })}${'★'.repeat(of.stars)}</span>`}</div>`;
 }

@@ -38,17 +38,20 @@ const commands = import('./commands.js');
 /** Whether keys go into a field. */
 const writing = e => e instanceof HTMLElement && e.matches('textarea, select, input:not([type=checkbox], [type=range])');
 addEventListener('keydown', e => {
-  if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || writing(e.target) || document.querySelector('dialog[open]')) return;
+  const mod = e.ctrlKey || e.metaKey;
+  if (e.defaultPrevented || e.altKey || (writing(e.target) || document.querySelector('dialog[open]')) && !(mod && e.key === 'k')) return;
   if (e.key === 'Escape') s.inspecting.value = '';
-  if (e.key === '/' && s.letters.value) { e.preventDefault(); act.focusPrompt(); } else commands.then(m => m.press('everywhere', e));
+  if (!mod && e.key === (s.local['key.prompt'] ?? '/') && s.letters.value) { e.preventDefault(); act.focusPrompt(); } else commands.then(m => m.press('everywhere', e));
 });
 
 addEventListener('unhandledrejection', e => {          // a module of an older release is gone
   if (/modul|import/i.test(e.reason?.message)) { e.preventDefault(); s.stale.value = true; }
 });
+if (!/^en/.test(s.local.language ?? navigator.language)) await import('./words.js').then(m => m.learn());
 s.start();
 import('./plan.js').then(m => m.watchPlan());
 import('./keeper.js');
+import('./notify.js');
 import('./picks.js').then(m => m.handOver());
 import('./caption.js').then(m => { s.lazy.value = m; });
 effect(() => {                                         // arrows start from the newest row's first tile

@@ -8,7 +8,9 @@ const part = (load, name, ...sheets) => later(() => Promise.all([load(), ...['vi
 
 const Compare = part(() => import('./compare.js'), 'Compare', 'compare');
 const OVER = /** @type {Record<string, any>} */ ({
-  help: part(() => import('./help.js'), 'Help'),
+  help: part(() => import('./help.js'), 'Help', 'everywhere'),
+  palette: part(() => import('./palette.js'), 'Palette', 'everywhere'),
+  settings: part(() => import('./settings.js'), 'Settings', 'everywhere'),
 });
 const close = () => { s.over.value = ''; };
 

@@ -1,6 +1,7 @@
 // @ts-check
 /** How tiles ended, said to whoever listens instead of looking: together, at most once a second. */
 import { price, seconds } from './format.js';
+import { ended } from './notify.js';
 import { said, veiled } from './state.js';
 /** @import { Tile } from './types' */
 
@@ -10,6 +11,7 @@ let next = 0;
 
 /** @param {Tile} t */
 export function finished(t) {
+  ended(t);
   const hidden = veiled(t.run), time = !hidden && t.state === 'done' && t.started_ms && t.ended_ms ? `, ${seconds((t.ended_ms - t.started_ms) / 1000)}, ${price(t.cost)}` : '';
   sentences.push(`${hidden ? 'One of a blind row' : t.name} ${WORDS[t.state]}${time}.`);
   next ||= setTimeout(() => { next = 0; said.value = sentences.splice(0).join(' '); }, 1000);

@@ -1,5 +1,4 @@
-// Before the first paint, so that a theme chosen here never flashes in the other one.
+// Before the first paint, so that what is chosen here never flashes in the other look.
 try {
-  const theme = localStorage.getItem('theme');
-  if (theme) document.documentElement.dataset.theme = theme;
+  for (const name of ['theme', 'motion']) if (localStorage[name]) document.documentElement.dataset[name] = localStorage[name];
 } catch { /* storage can be switched off: the system's theme holds */ }

@@ -3,6 +3,7 @@
 import { deed } from './actions.js';
 import * as s from './state.js';
 import { Icon, Tool, h, html } from './ui.js';
+import { done } from './undo.js';
 /** @import { Ref } from './types' */
 
 const ROLES = [
@@ -13,16 +14,25 @@ const ROLES = [
 /** Pictures that go along, each with what it is for. */
 export function References() {
   const all = s.refs.value, mask = s.mask.value;
-  const role = (/** @type {Ref} */ ref, /** @type {string} */ to) => { s.refs.value = s.refs.peek().map(r => r.key === ref.key ? { ...r, role: to } : r); };
+  const role = (/** @type {Ref} */ ref, /** @type {string} */ to) => {
+    const put = (/** @type {string} */ as) => { s.refs.value = s.refs.peek().map(r => r.key === ref.key ? { ...r, role: as } : r); };
+    put(to);
+    done('Another role for a picture.', () => put(ref.role), true);
+  };
+  const without = (/** @type {Ref} */ ref) => {
+    const before = s.refs.peek();
+    s.refs.value = before.filter(x => x.key !== ref.key);
+    done('A picture was taken out.', () => { s.refs.value = [...s.refs.peek(), ref].sort((a, b) => before.findIndex(r => r.key === a.key) - before.findIndex(r => r.key === b.key)); });
+  };
   const thumb = (/** @type {Ref} */ r) => r.url ? html`<img src=${r.url} alt="" />` : html`<span class="blank" />`;
   return html`<ul class="refs" aria-label="Pictures that go along">
     ${all.map((r, i) => html`<li key=${r.key} class=${r.problem ? 'ref bad' : 'ref'}>${thumb(r)}
       <span class="about"><span class="num">@img${i + 1}</span>${r.problem ? html`<span role="alert">${r.problem}</span>`
         : html`<select aria-label=${`What picture ${i + 1} is for`} value=${r.role} onChange=${e => role(r, e.currentTarget.value)}>${ROLES.map(([value, name, title]) => html`<option value=${value} title=${title} selected=${value === r.role}>${name}</option>`)}</select>`}</span>
       ${r.role === 'edit' && !mask && !r.problem && html`<label class="tool" title="Attach a mask: a PNG whose transparent pixels are to be changed">${h(Icon, { name: 'brush' })}<input class="vh" type="file" accept="image/png" aria-label="Attach a mask" onChange=${e => { deed('upload', [...e.currentTarget.files], 'mask'); e.currentTarget.value = ''; }} /></label>`}
-      ${h(Tool, { icon: 'x', label: `Remove picture ${i + 1}`, onClick: () => { s.refs.value = s.refs.peek().filter(x => x.key !== r.key); } })}</li>`)}
+      ${h(Tool, { icon: 'x', label: `Remove picture ${i + 1}`, onClick: () => without(r) })}</li>`)}
     ${mask && html`<li class=${mask.problem ? 'ref bad' : 'ref'}>${thumb(mask)}<span class="about"><span class="num">mask</span><span>${mask.problem || (mask.sha256 ? 'Its transparent part is changed' : 'Uploading')}</span></span>
-      ${h(Tool, { icon: 'x', label: 'Remove the mask', onClick: () => { s.mask.value = null; } })}</li>`}
+      ${h(Tool, { icon: 'x', label: 'Remove the mask', onClick: () => { s.mask.value = null; done('The mask was taken out.', () => { s.mask.value = mask; }); } })}</li>`}
   </ul>`;
 }
 

@@ -6,6 +6,10 @@ import htm from 'htm';
 
 export { h };
 export const html = htm.bind(h);
+/** The page's texts in another language than English, which is the key; `words.js` fills it before the first drawing. */
+export const words = /** @type {Record<string, any>} */ ({});
+/** A text in the page's language; `{0}`, `{1}` are the parts. @param {string} text @param {...any} parts @returns {string} */
+export const say = (text, ...parts) => (words[text] ?? text).replace(/\{(\d)\}/g, (_, n) => parts[n]);
 export const file = (/** @type {string} */ path) => new URL(`../${path}`, import.meta.url).pathname;
 const sprite = file('icons.svg');
 const sheets = /** @type {Record<string, Promise<unknown>>} */ ({});

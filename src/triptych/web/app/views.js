@@ -13,6 +13,9 @@ const VIEWS = /** @type {Record<string, any>} */ ({
   ranking: view(() => import('./ranking.js'), 'Ranking', 'ranking'),
 });
 
+/** Every view that opens without a picture, for the palette. */
+export const NAMES = ['studio', ...Object.keys(VIEWS).filter(name => name !== 'lineage')];
+
 export function View() {
   const found = VIEWS[s.view.value];
   return found ? h(found, { key: s.view.value }) : html`<div class="scroll"><p class="sub">There is nothing at this address. <a href="/">Open the studio</a>.</p></div>`;

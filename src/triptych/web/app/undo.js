@@ -1,0 +1,29 @@
+// @ts-check
+/** What was done and can be taken back, the latest last: for the key, and for the button of a toast. */
+import { said } from './state.js';
+import { toast } from './ui.js';
+
+const MOST = 50;
+/** @typedef {{ text: string, back: () => unknown }} Step */
+let steps = /** @type {Step[]} */ ([]);
+
+/** Notes what was just done. @param {string} text what it was, in words @param {() => unknown} back takes it back
+ * @param {boolean} [quiet] without a toast: it is seen where it happened */
+export function done(text, back, quiet = false) {
+  const step = { text, back };
+  steps = [...steps.slice(1 - MOST), step];
+  if (quiet) said.value = text; else toast(text, { name: 'Undo', run: () => { take(step); } });
+}
+
+/** Takes back what was done last. */
+export function undo() {
+  const last = steps.at(-1);
+  if (last) { take(last); said.value = `Undone: ${last.text}`; } else toast('There is nothing to undo.');
+}
+
+/** @param {Step} step */
+function take(step) {
+  if (!steps.includes(step)) return;
+  steps = steps.filter(x => x !== step);
+  step.back();
+}

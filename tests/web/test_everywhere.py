@@ -1,0 +1,233 @@
+"""What is there in every view: the palette, keys of one's own, undo, settings, and word that pictures are done."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.web.conftest import Opener
+from tests.web.test_gallery import cell, opened, sent
+from tests.web.test_studio import PAIR, create, tile, until
+from tests.web.test_views import violations
+
+pytestmark = pytest.mark.browser
+
+
+def palette(page: Page) -> Any:
+    return page.get_by_role("dialog", name="Command palette")
+
+
+def found(page: Page) -> list[str]:
+    return [re.sub(r"\s+", " ", t).strip() for t in palette(page).get_by_role("option").all_text_contents()]
+
+
+def test_the_palette_finds_commands_models_views_and_prompts_by_keyboard(visit: Opener) -> None:
+    page = visit(runs=[("harbour at dusk", PAIR), ("a red kite", PAIR)])
+    expect(page.locator(".tile[data-state=done]")).to_have_count(4)
+    page.get_by_label("Prompt", exact=True).focus()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("sidsid")  # s-i-d-e- -b-y- -s-i-d-e, and no letter is lost while the palette comes
+    box = palette(page).get_by_role("combobox")
+    expect(box).to_have_value("sidsid")
+    expect(box).to_be_focused()
+    expect(palette(page).get_by_role("option", name="Put side by side C")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(palette(page)).to_have_count(0)
+    expect(page.get_by_role("group", name="Side by side").get_by_role("button").first).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("seedream")
+    model = palette(page).get_by_role("option", name="Seedream 5")
+    expect(model).to_contain_text("off")
+    page.keyboard.press("Enter")
+    expect(model).to_contain_text("on")
+    page.keyboard.press("Escape")
+    expect(palette(page)).to_have_count(0)
+    expect(page.get_by_role("checkbox", name=re.compile("Seedream 5"))).to_be_checked()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("duskh")
+    expect(palette(page)).to_contain_text("Nothing fits that.")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("dusk")
+    expect(palette(page).get_by_role("group", name="Earlier prompts").get_by_role("option")).to_have_text(
+        ["harbour at dusk"]
+    )
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("harbour at dusk")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("router")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/router$"))
+
+
+def test_the_palette_walks_its_list_and_knows_projects(visit: Opener) -> None:
+    page = opened(visit)
+    cell(page, 3).click()
+    page.keyboard.press("p")
+    page.get_by_label("Project", exact=True).fill("spring-launch")
+    page.keyboard.press("Enter")
+    until(lambda: len(sent(page)) == 1)
+    page.keyboard.press("Control+k")
+    expect(palette(page).get_by_role("option").first).to_have_attribute("aria-selected", "true")
+    before = palette(page).get_by_role("combobox").get_attribute("aria-activedescendant")
+    page.keyboard.press("ArrowUp")
+    expect(palette(page).get_by_role("option").last).to_have_attribute("aria-selected", "true")
+    assert palette(page).get_by_role("combobox").get_attribute("aria-activedescendant") != before
+    page.keyboard.type("spring")
+    expect(palette(page).get_by_role("group", name="Projects").get_by_role("option")).to_have_text(["spring-launch"])
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/gallery\?q=project"))
+    expect(page.get_by_label("Search the gallery")).to_have_value("project:spring-launch")
+    expect(page.locator("#found")).to_have_text("1 picture")
+
+
+def key_of(page: Page, name: str) -> Any:
+    return page.get_by_role("dialog", name="Shortcuts").get_by_role("button", name=re.compile(f"^Key for {name}:"))
+
+
+def test_a_key_is_changed_swapped_and_brought_back(visit: Opener) -> None:
+    page = visit(runs=[("harbour", PAIR)])
+    expect(page.locator(".tile[data-state=done]")).to_have_count(2)
+    tile(page, "Aurora").focus()
+    page.keyboard.press("?")
+    key_of(page, "Inspector").click()
+    expect(page.get_by_text("Press the new key for “Inspector”")).to_be_visible()
+    page.keyboard.press("w")
+    expect(key_of(page, "Inspector")).to_have_text("W")
+    expect(key_of(page, "Inspector")).to_be_focused()
+    key_of(page, "Download").press("Enter")
+    page.keyboard.press("w")
+    expect(page.get_by_text("W is “Inspector” already.")).to_be_visible()
+    page.get_by_role("button", name="Swap the two").click()
+    expect(key_of(page, "Download")).to_have_text("W")
+    expect(key_of(page, "Inspector")).to_have_text("D")
+    page.keyboard.press("Escape")
+    expect(tile(page, "Aurora").get_by_role("button", name="Inspector")).to_have_attribute("title", "Inspector (D)")
+    tile(page, "Aurora").focus()
+    page.keyboard.press("i")
+    page.keyboard.press("d")
+    expect(page.get_by_role("complementary", name="Inspector")).to_be_visible()
+    page.reload()
+    expect(page.locator(".tile[data-state=done]")).to_have_count(2)
+    expect(tile(page, "Aurora").get_by_role("button", name="Inspector")).to_have_attribute("title", "Inspector (D)")
+    tile(page, "Aurora").focus()
+    page.keyboard.press("?")
+    key_of(page, "Zoom in").click()
+    page.keyboard.press("d")  # another place: `Difference` there has it
+    expect(page.get_by_text("D is “Difference” already.")).to_be_visible()
+    page.get_by_role("button", name="Leave it").click()
+    page.get_by_role("button", name="All keys as they were").click()
+    expect(key_of(page, "Inspector")).to_have_text("I")
+    expect(page.get_by_role("button", name="All keys as they were")).to_have_count(0)
+
+
+def test_views_hear_the_changed_keys(visit: Opener) -> None:
+    page = opened(visit)
+    page.evaluate("localStorage['key.all-keep'] = 'h'; localStorage['key.side-slider'] = 'q'")
+    page.reload()
+    expect(page.get_by_role("option").first).to_be_visible()
+    cell(page, 0).click()
+    page.keyboard.press("k")
+    page.keyboard.press("h")
+    until(lambda: len(sent(page)) == 1)
+    assert sent(page)[0]["verdict"] == "kept"
+    cell(page, 1).click(modifiers=["Control"])
+    page.keyboard.press("c")
+    view = page.get_by_role("dialog", name="Side by side")
+    expect(view.locator("figure")).to_have_count(2)
+    page.keyboard.press("s")
+    page.keyboard.press("q")
+    expect(view.get_by_role("slider")).to_be_visible()
+    expect(view.get_by_role("button", name="Slider")).to_have_attribute("title", "Slider (Q)")
+
+
+def test_what_was_done_is_taken_back_one_by_one(visit: Opener) -> None:
+    page = visit(runs=[("first", PAIR), ("second", PAIR)])
+    expect(page.locator(".tile[data-state=done]")).to_have_count(4)
+    tile(page, "Aurora").first.focus()
+    page.keyboard.press("r")
+    page.get_by_label("What picture 1 is for").select_option("style")
+    page.get_by_role("button", name="Remove picture 1").click()
+    expect(page.get_by_label("What picture 1 is for")).to_have_count(0)
+    page.get_by_role("button", name="Row: second").click()
+    page.get_by_role("menuitem", name="Hide this row").click()
+    expect(page.get_by_role("heading", name="second")).to_have_count(0)
+    page.locator(".frame").first.focus()
+    page.keyboard.press("Control+z")
+    expect(page.get_by_role("heading", name="second")).to_be_visible()
+    page.keyboard.press("Control+z")
+    expect(page.get_by_label("What picture 1 is for")).to_have_value("style")
+    page.keyboard.press("Control+z")
+    expect(page.get_by_label("What picture 1 is for")).to_have_value("subject")
+    page.keyboard.press("Control+z")
+    expect(page.get_by_text("There is nothing to undo.")).to_be_visible()
+    page.get_by_label("Prompt", exact=True).fill("abc")
+    page.keyboard.press("Control+z")  # in a field it is the field's own
+    expect(page.get_by_label("Prompt", exact=True)).not_to_have_value("abc")
+
+
+HIDE = """hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+  Object.defineProperty(document, 'visibilityState', { value: hidden ? 'hidden' : 'visible', configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }"""
+
+
+def test_a_hidden_page_counts_what_came_in_its_title_and_notifies_where_asked(visit: Opener) -> None:
+    page = visit()
+    page.add_init_script("""window.told = []; window.tones = 0;
+      window.Notification = class { static permission = 'default'; static requestPermission() { Notification.permission = 'granted'; return Promise.resolve('granted'); }
+        constructor(title, more) { window.told.push([title, more.body]); } close() {} };
+      window.AudioContext = class extends AudioContext { constructor() { super(); window.tones++; } };""")
+    page.reload()
+    expect(page.get_by_role("button", name="Shortcuts")).to_be_visible()
+    assert page.evaluate("Notification.permission") == "default"
+    page.locator("#main").focus()
+    page.keyboard.press("Control+,")
+    sheet = page.get_by_role("dialog", name="Settings")
+    sheet.get_by_role("switch", name="A notification of the system").click()
+    expect(sheet.get_by_role("switch", name="A notification of the system")).to_be_checked()
+    sheet.get_by_role("switch", name="A short tone").click()
+    assert page.evaluate("window.tones") == 1
+    sheet.get_by_role("button", name="Close").click()
+    create(page, "harbour demo!wait")
+    expect(page.locator(".tile")).to_have_count(2)
+    expect(page.locator(".tile[data-state=waiting]")).to_have_count(2)
+    page.evaluate(HIDE, True)
+    same = {"X-Triptych-Session": "session-keys"}
+    for frame in page.locator(".frame").all():  # nothing tells a hidden page, so it has to ask
+        page.context.request.post(f"/api/tiles/{frame.get_attribute('id')}/retry-now", headers=same, data={})
+    expect(page).to_have_title(re.compile(r"^\(2\) done · "), timeout=15_000)
+    until(lambda: page.evaluate("window.told.length") == 1)
+    assert page.evaluate("window.told") == [["Your pictures are done", "2 of 2 tiles have a picture."]]
+    assert page.evaluate("window.tones") == 2
+    page.evaluate(HIDE, False)
+    expect(page).to_have_title("Studio · Triptych")
+
+
+def test_settings_are_kept_and_hold_from_the_first_paint(visit: Opener) -> None:
+    page = visit(reduced_motion="no-preference", color_scheme="light")
+    page.get_by_role("button", name="Shortcuts").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.locator("#main").focus()
+    page.keyboard.press("Control+,")
+    sheet = page.get_by_role("dialog", name="Settings")
+    sheet.get_by_role("button", name="Dark").click()
+    sheet.get_by_role("group", name="Motion").get_by_role("button", name="None").click()
+    page.reload()
+    expect(page.get_by_role("button", name="Shortcuts")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    assert page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--develop')") == "0ms"
+    page.locator("#main").focus()
+    page.keyboard.press("Control+,")
+    expect(sheet.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_what_opens_anywhere(visit: Opener, axe: str, scheme: str) -> None:
+    page = visit(runs=[("harbour", PAIR)], color_scheme=scheme)
+    expect(page.locator(".tile[data-state=done]")).to_have_count(2)
+    for keys, name in (("Control+k", "Command palette"), ("?", "Shortcuts"), ("Control+,", "Settings")):
+        tile(page, "Aurora").focus()
+        page.keyboard.press(keys)
+        expect(page.get_by_role("dialog", name=name)).to_be_visible()
+        assert violations(page, axe) == []
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog", name=name)).to_have_count(0)
