@@ -203,7 +203,17 @@ def test_pictures_over_the_limit_are_left_out_aloud_and_the_edited_one_stays() -
     request = ImageRequest(prompt="x", images=(picture("style"), picture("subject"), picture("edit")))
     fit = Fit(request, card(Capabilities(max_input_images=2)))
     assert [image.role for image in fit.images()] == ["edit", "subject"]
-    assert said(fit, "images").detail == "2 of 3 pictures sent; left out: style"
+    assert said(fit, "images").detail == "2 of 3 pictures sent; left out: @img1 (style)"
+    roles = said(fit, "roles")
+    assert (roles.kind, roles.detail) == (
+        "unsupported", "no field says what a picture is for: @img2 (subject) goes without it"
+    )  # fmt: skip
+
+
+def test_a_picture_to_edit_needs_no_word_about_its_role() -> None:
+    fit = Fit(ImageRequest(prompt="x", images=(picture(),)), card(Capabilities(max_input_images=2)))
+    fit.images()
+    assert [entry.feature for entry in fit.done()] == ["images"]
 
 
 def test_a_model_without_input_or_mask_refuses_both() -> None:

@@ -9,6 +9,7 @@ import math
 from triptych.spec.errors import BadRequestError
 from triptych.spec.image import Adjustment, AdjustmentKind, AspectRatio, ImageRequest, InputImage, Size
 from triptych.spec.model import ModelCard
+from triptych.spec.references import chosen_first, names_of
 from triptych.spec.sizing import (
     choose_resolution,
     choose_size,
@@ -161,23 +162,27 @@ class Fit:
                         f"sent as {chosen}" if same else f"asked for {request.resolution}, sent {chosen}")  # fmt: skip
 
     def images(self) -> tuple[InputImage, ...]:
-        """The input pictures, cut at the model's limit: the picture to edit first, then subject, layout, style."""
-        if not self.request.images:
+        """The input pictures, cut at the model's limit: the picture to edit first, then subject, layout, style. What the
+        others are for goes unsaid, because no field holds it: an adapter that can say it records `roles` anew."""
+        images, limit = self.request.images, self.card.capabilities.max_input_images
+        if not images:
             return ()
-        limit = self.card.capabilities.max_input_images
         if limit == 0:
             raise BadRequestError(
                 f"{self.card.name} takes no pictures as input.", param="image", provider=self.card.provider,
                 hint="Choose a model that can edit, or remove the pictures.",
             )  # fmt: skip
-        rank = {"edit": 0, "subject": 1, "layout": 2, "style": 3}
-        ordered = sorted(self.request.images, key=lambda image: rank[image.role])
-        if len(ordered) > limit:
-            left_out = ", ".join(image.role for image in ordered[limit:])
-            self.record("images", "adjusted", f"{limit} of {len(ordered)} pictures sent; left out: {left_out}")
+        sent, left = chosen_first(images, limit)
+        if left:
+            self.record("images", "adjusted",
+                        f"{limit} of {len(images)} pictures sent; left out: {names_of(images, left)}")  # fmt: skip
         else:
             self.native("images")
-        return tuple(ordered[:limit])
+        unsaid = [index for index in sent if images[index].role != "edit"]
+        if unsaid:
+            self.record("roles", "unsupported", f"no field says what a picture is for: {names_of(images, unsaid)} "
+                        f"{'goes' if len(unsaid) == 1 else 'go'} without it")  # fmt: skip
+        return tuple(images[index] for index in sent)
 
     def mask(self) -> InputImage | None:
         """The mask, for a model that takes one. Any other model that edits gets the picture whole, and what it changes

@@ -365,8 +365,10 @@ def asked_of(body: Mapping[str, Any]) -> Asked:
         raise BadRequestError("mask must be the hash of an uploaded picture.", param="mask")
     if budget is not None and (not isinstance(budget, int) or isinstance(budget, bool) or budget < 0):
         raise BadRequestError("budget_micro_usd must be whole micro-dollars.", param="budget_micro_usd")
+    fewer = body.get("fewer")
     return Asked(text=text, models=_names("models", body.get("models", [])), n=n, images=_images(body.get("images", [])),
                  mask=mask, budget_micro_usd=budget, parent=_parent(body.get("parent")),
+                 fewer=None if fewer is None else _names("fewer", fewer),
                  project=None if project is None else read_project("project", project))  # fmt: skip
 
 

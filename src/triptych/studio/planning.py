@@ -20,6 +20,7 @@ from triptych.studio.models import Names
 from triptych.studio.pictures import Pictures
 from triptych.studio.prompt import DEFAULT_LIMIT, PromptNote, PromptPlan, PromptSpec, read_prompt
 from triptych.studio.prompt.expand import COUNT_CEILING
+from triptych.studio.references import reference_plan, reference_problem
 from triptych.studio.requests import build_request
 from triptych.studio.sizes import size_problem
 from triptych.studio.terms import AT_ONCE, EASEL
@@ -53,6 +54,7 @@ class Asked:
     only: str | None = None  # this model, whatever the text says
     project: str | None = None
     parent: Parent | None = None  # the picture that this is made from
+    fewer: tuple[str, ...] | None = None  # models that may get fewer pictures than are given; None for all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,8 @@ class Planner:
         for model in models:
             estimates[model] = tuple(self.estimate(names, model, request) for request in requests[model])
             images_each = prompt.total * n
-            per_model[model] = self._model_plan(names, model, requests[model], estimates[model], images_each)
+            plan = self._model_plan(names, model, requests[model], estimates[model], images_each)
+            per_model[model] = replace(plan, references=reference_plan(names, model, requests[model], asked.fewer))
         budgets = [cap for cap in (prompt.budget_micro_usd, asked.budget_micro_usd) if cap is not None]
         budget = min(budgets, default=None)
         notes = (
@@ -154,6 +157,7 @@ class Planner:
             or _mask_problem(images, mask)
             or sizes
             or _nobody_can(per_model)
+            or reference_problem(plan.references for plan in per_model.values() if plan.ok)
             or await self._over_caps(total, budget, asked.project)
         )
         view = PlanView(

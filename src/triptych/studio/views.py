@@ -17,6 +17,7 @@ from triptych.spec.routing import Decision
 from triptych.store.base import Spend
 from triptych.studio.outside import restored_json
 from triptych.studio.prompt import Chip, PromptNote
+from triptych.studio.references import NO_REFERENCES, ReferencePlan
 from triptych.studio.veil import is_veiled, shuffled, veiled_tile
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/svg+xml": "svg"}
@@ -90,6 +91,7 @@ class ModelPlan:
     images: int
     cost: Cost
     adjustments: tuple[Adjustment, ...] = ()
+    references: ReferencePlan = NO_REFERENCES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

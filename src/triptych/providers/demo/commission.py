@@ -62,6 +62,8 @@ def settle(request: ImageRequest, card: ModelCard) -> Commission:
     fit.seed()
     images = fit.images()
     source = next((image for image in images if image.role == "edit"), None)
+    if len(images) > (source is not None):
+        fit.record("roles", "emulated", "of pictures that are not to be changed the main colours are taken")
     mask = fit.mask()
     if mask is not None and source is None:
         raise BadRequestError("A mask needs the picture that it belongs to.", param="mask", provider=card.provider,
