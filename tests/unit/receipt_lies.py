@@ -5,9 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.unit.receipt_tools import FACTS, RUN, SIGNER, TAKEN, TILE, made
+from tests.unit.receipt_tools import FACTS, FEATURES, POLICY, RUN, SIGNER, SNAPSHOT, TAKEN, TILE, made
 
 from triptych.network.receipt import read, sign
+from triptych.router.decide import decide
+from triptych.router.sealed import seal
+from triptych.spec.routing import EndpointState
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -58,6 +61,10 @@ LIES: dict[str, tuple[str, Change]] = {
     "another name": ("decision", lambda one: one["decision"].update(policy="fair")),
     "not billed, and a cost": ("price", lambda one: one.update(billed="no")),
     "free, and a cost": ("price", lambda one: one["cost"].update(source="free")),
+    "dearer than the catalogue": ("price", lambda one: one["cost"].update(amount_micro_usd=40_001)),
+    "cheaper than the catalogue": ("price", lambda one: one["cost"].update(amount_micro_usd=39_999)),
+    "free where the catalogue has a price": ("price", lambda one: one["cost"].update(amount_micro_usd=0)),
+    "a fee that no policy declares": ("fee", lambda one: one.update(fee_micro_usd=1)),
     "another quality than was committed to": ("request", lambda one: one["asked"].update(quality="high")),
     "a condition more than was committed to": ("request", lambda one: one["decision"]["features"].update(no_training=True)),
 }  # fmt: skip
@@ -76,3 +83,36 @@ def lies() -> dict[str, tuple[str, str]]:
     run = replace(RUN, settings={**RUN.settings, "lane_floor": "pinned", "hedge": True, "nonce": "77"})
     dropped = made(replace(TILE, nonce="77"), replace(FACTS, run=run))
     return found | {"a floor that was dropped": (dropped.body, dropped.private)}
+
+
+Changed = Callable[[tuple[EndpointState, ...]], tuple[EndpointState, ...]]
+
+
+def changed(at: int, **values: Any) -> Changed:
+    return lambda states: (*states[:at], replace(states[at], **values), *states[at + 1 :])
+
+
+SNAPSHOT_LIES: dict[str, Changed] = {
+    "a price that is not the catalogue's": changed(0, price_micro_usd=5),
+    "a price where the catalogue has none": changed(2, ready=True, price_micro_usd=1),
+    "a lane that is not the catalogue's": changed(1, lane="local"),
+    "a promise that the catalogue does not make": changed(1, training="no", retention_days=0, region="EU"),
+    "a job that its card does": changed(1, supports=("operation_unsupported",), price_micro_usd=None),
+    "a model that is not retired": changed(1, supports=("retired",), price_micro_usd=None),
+    "no AI": changed(1, is_ai=False),
+    "a time that its card does not say": changed(1, latency_ms=9000, latency_from="card"),
+    "an endpoint that is left out": lambda states: states[:3],
+    "an endpoint that is made up": lambda states: (*states, replace(states[3], endpoint="five/fox")),
+}
+"""How a signer changes what it saw, so that the decision comes out as it likes."""
+
+
+def snapshot_lies() -> dict[str, tuple[str, str, str]]:
+    """Each receipt with its opening and the snapshot that it names; the decision follows from that."""
+    found = {}
+    for name, change in SNAPSHOT_LIES.items():
+        seen = replace(SNAPSHOT, endpoints=change(SNAPSHOT.endpoints))
+        decision = replace(decide(POLICY, seen, FEATURES, "00ff"), id="dec_1")
+        record = made(facts=replace(FACTS, decisions=(decision,)))
+        found[name] = (record.body, record.private, seal(seen).body.decode())
+    return found

@@ -43,6 +43,7 @@ from triptych.router.sealed import seal
 from triptych.spec.clock import SystemClock
 from triptych.spec.errors import NotFoundError
 from triptych.spec.json import JsonObject
+from triptych.spec.words import utc
 from triptych.tlog.log import Log
 from triptych.tlog.note import COSIGNATURE_V1, Signer
 from triptych.tlog.policy import TrustPolicy
@@ -194,7 +195,7 @@ async def test_a_receipt_of_an_earlier_key_is_proved_by_the_hand_over(tmp_path: 
     public = await logged(tmp_path, active(1), RECEIPT, key, again(NEXT, issued_ms=ISSUED + 9))
     found = await lines(public, keys=(SIGNER.key.public, NEXT.key.public), trust=None)
     assert found["signer"][0] == "proved"
-    assert f"in use until {ISSUED + 5}" in found["signer"][1]
+    assert f"in use until {utc(ISSUED + 5)}" in found["signer"][1]
     both = TrustPolicy.parse(f"log {NEXT.key}\nlog {SIGNER.key}\nquorum none\n")
     assert (await lines(public, trust=both))["signer"][0] == "proved"
     new = await lines(public, again(NEXT, issued_ms=ISSUED + 9), trust=both)

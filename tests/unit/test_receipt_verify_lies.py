@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.receipt_lies import LIES, lies
+from tests.unit.receipt_lies import LIES, SNAPSHOT_LIES, lies, snapshot_lies
 from tests.unit.receipt_tools import (
     CARDS,
     CATALOGUE,
@@ -42,6 +42,15 @@ async def test_each_lie_is_false_where_it_is_told(tmp_path: Path, name: str) -> 
                        redecide=redecide, reclaim=reclaim)  # fmt: skip
     found = {line.what: line.verdict for line in verify(evidence).lines}
     assert found[LIES[name][0] if name in LIES else "request"] == "FALSE"
+
+
+@pytest.mark.parametrize("name", SNAPSHOT_LIES)
+async def test_a_snapshot_that_the_catalogue_contradicts_is_false(tmp_path: Path, name: str) -> None:
+    body, opening, snapshot = snapshot_lies()[name]
+    evidence = replace((await whole(tmp_path)).evidence, receipt=body.encode(), opening=opening.encode(), proof=None,
+                       snapshot=snapshot.encode(), redecide=redecide, reclaim=reclaim)  # fmt: skip
+    found = {line.what: line.verdict for line in verify(evidence).lines}
+    assert (found["snapshot"], found["decision"], found["candidates"]) == ("proved", "proved", "FALSE")
 
 
 def test_an_opening_from_before_conditions_were_committed_to_is_still_read() -> None:

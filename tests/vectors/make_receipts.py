@@ -15,12 +15,13 @@ from typing import Any
 
 import msgspec
 from PIL import Image
-from tests.unit.receipt_lies import lies
+from tests.unit.receipt_lies import lies, snapshot_lies
 from tests.unit.receipt_tools import DECISION, FACTS, IMAGE, OTHER, SIGNER, SNAPSHOT, TILE, made, picture_bytes, whole
 
-from triptych.cli.verify import keys_in, redecide
+from triptych.cli.verify import keys_in, reclaim, redecide
 from triptych.imaging.header import header
 from triptych.network.jose import decode_url64, encode_url64, jwk_of
+from triptych.network.receipt import read, sign
 from triptych.network.verify import Evidence, verify
 from triptych.router.bundle import policy_bytes
 from triptych.router.decide import decide
@@ -47,7 +48,7 @@ Case = dict[str, Any]
 def lines(case: Mapping[str, Any]) -> list[list[str]]:
     """What Python says of a case."""
     given = {name: None if case.get(name) is None else case[name].encode() for name in
-             ("proof", "policy", "snapshot", "opening")}  # fmt: skip
+             ("proof", "policy", "snapshot", "catalogue", "opening")}  # fmt: skip
     report = verify(
         Evidence(
             receipt=case["receipt"].encode(),
@@ -55,6 +56,7 @@ def lines(case: Mapping[str, Any]) -> list[list[str]]:
             keys=keys_in(case["keys"].encode()) if case.get("keys") else (),
             trust=TrustPolicy.parse(case["trust"]) if case.get("trust") else None,
             redecide=redecide,
+            reclaim=reclaim,
             nonces=tuple(case.get("nonces", ())),
             **given,
         )
@@ -79,6 +81,29 @@ def liked() -> Case:
     return {"receipt": body, "policy": policy_bytes(BEST_FOR_ME).decode(), "snapshot": seal(snapshot).body.decode()}
 
 
+def priced(full: Case) -> dict[str, Case]:
+    """Receipts whose price is of another kind, or cannot be computed again."""
+    payload = read(full["receipt"].encode()).payload
+    paid, size = payload["attempts"][0], {**payload["asked"], "size": "1024x0"}
+    changes: dict[str, dict[str, Any]] = {
+        "the provider's own price": {"cost": {"amount_micro_usd": 41_234, "source": "provider"}},
+        "the provider's own price, which is the catalogue's": {"cost": {"amount_micro_usd": 40_000, "source": "provider"}},
+        "a cost that nobody knows": {"cost": {"amount_micro_usd": None, "source": "unknown"}, "billed": "unknown"},
+        "a price of a kind that there is not": {"cost": {"amount_micro_usd": 1, "source": "hearsay"}},
+        "two calls that were paid for": {"attempts": [{**paid, "outcome": "failed"}, {**paid, "number": 2}], "attempts_in_all": 2},
+        "no call that was paid for": {"attempts": [{**paid, "billed": "no"}], "served": None},
+        "options of the provider's own": {"asked": {**payload["asked"], "options_for": ["one"]}},
+        "a size that is none": {"asked": size},
+        "attempts that are none": {"attempts": [{"number": 1}, {}], "attempts_in_all": 2},
+        "usage that is none": {"usage": {"output_tokens": "many"}},
+    }  # fmt: skip
+    names = ("policy", "snapshot", "catalogue")
+    return {
+        name: {"receipt": sign({**payload, **change}, SIGNER)} | {one: full[one] for one in names}
+        for name, change in changes.items()
+    }
+
+
 async def cases() -> dict[str, Case]:
     """Everything that can be said, by name."""
     with tempfile.TemporaryDirectory() as folder:
@@ -90,7 +115,7 @@ async def cases() -> dict[str, Case]:
         "keys": KEYS,
         "trust": TRUST,
     }
-    for name in ("proof", "policy", "snapshot", "opening"):
+    for name in ("proof", "policy", "snapshot", "catalogue", "opening"):
         full[name] = getattr(evidence, name).decode()
     first, second, *rest = DECISION.candidates
     lie = (replace(second, rank=0, reason="picked"), replace(first, rank=1, reason="ranked_lower"), *rest)
@@ -103,8 +128,17 @@ async def cases() -> dict[str, Case]:
     forged = {
         name: {**full, "receipt": text, "proof": None, "opening": opening} for name, (text, opening) in lies().items()
     }
+    seen = {
+        name: {**full, "receipt": text, "proof": None, "opening": opening, "snapshot": snapshot}
+        for name, (text, opening, snapshot) in snapshot_lies().items()
+    }
     return {
         **forged,
+        **seen,
+        **priced(full),
+        "another catalogue": {**full, "catalogue": full["catalogue"].replace("40000", "40001")},
+        "a catalogue without the policy": {**full, "policy": None},
+        "no snapshot": {**full, "snapshot": None},
         "dice of the caller's": {**full, "nonces": ["1234", "00ff"]},
         "dice of somebody else's": {**full, "nonces": ["1234"]},
         "everything": full,

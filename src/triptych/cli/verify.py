@@ -1,6 +1,7 @@
 """`triptych verify`: checks a receipt offline, with nothing but files."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import msgspec
 import typer
 from rich.text import Text
 
+from triptych.cli.evidence_files import read_evidence
 from triptych.cli.log_source import with_log
 from triptych.cli.output import Exit, json_errors, out, print_json
 from triptych.imaging.credentials import installed
@@ -25,26 +27,14 @@ from triptych.spec.clock import SystemClock
 from triptych.spec.errors import BadRequestError, HostileContentError, SettingsError
 from triptych.spec.price import estimate
 from triptych.spec.routing import Candidate, Features
+from triptych.spec.words import counted, utc
 from triptych.studio.terms import tile_nonce
 from triptych.tlog.errors import NoteError, TrustError
 from triptych.tlog.note import VerifierKey
 from triptych.tlog.policy import TrustPolicy
 
 STYLES = {"proved": "green", "not checked": "yellow", "FALSE": "bold red"}
-MAX_FILE = 128 << 20
 _TILES = 64  # of one run; each has its own draw
-
-
-def read_file(path: Path, what: str) -> bytes:
-    """A file's bytes. Raises BadRequestError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise BadRequestError(f"{path} cannot be read: {error.strerror}.", param=what) from None
-    if len(data) > MAX_FILE:
-        raise BadRequestError(f"{path} is larger than {MAX_FILE >> 20} MB.", param=what)
-    return data
 
 
 def keys_in(data: bytes) -> tuple[bytes, ...]:
@@ -81,7 +71,7 @@ def redecide(stated: Mapping[str, Any], policy: bytes, snapshot: bytes) -> Seque
         return [f"it cannot be computed: {error}"]
     differences = []
     if again.taken_ms != stated.get("taken_ms"):
-        differences.append(f"the snapshot is of {again.taken_ms}, and it was decided at {stated.get('taken_ms')}")
+        differences.append(f"the snapshot is of {utc(again.taken_ms)}, and it was decided on {_moment(stated)}")
     if again.policy != stated.get("policy"):
         differences.append(f"the policy is {again.policy} and not {stated.get('policy')}")
     picked = again.order[0] if again.order else None
@@ -91,8 +81,13 @@ def redecide(stated: Mapping[str, Any], policy: bytes, snapshot: bytes) -> Seque
     differences += [f"{one.endpoint} is not as stated" for one in listed if now.pop(one.endpoint, None) != one]
     others = sum(one.reason == "other_model" for one in now.values())
     if (others, len(now) - others) != (stated.get("other_models"), stated.get("not_listed")):
-        differences.append(f"{len(now)} endpoints took part that the receipt does not count so")
+        differences.append(f"{counted(len(now), 'endpoint')} took part that the receipt does not count so")
     return differences
+
+
+def _moment(stated: Mapping[str, Any]) -> str:
+    taken = stated.get("taken_ms")
+    return utc(taken) if isinstance(taken, int) else "no date"
 
 
 def rederive(snapshot: bytes, payloads: Sequence[Mapping[str, Any]]) -> tuple[Verdict, str]:
@@ -119,14 +114,15 @@ def reclaim(
     try:
         features = msgspec.convert(stated.get("features"), Features)
         found = claims(unseal(snapshot), catalogue, features, request_for, estimate)
-    except (BadRequestError, msgspec.ValidationError) as error:
-        return "not checked", str(error)
+    except (BadRequestError, msgspec.ValidationError):
+        return "not checked", "The snapshot, the catalogue, or what was decided about cannot be read."
     if found.wrong:
         return "FALSE", f"The snapshot is not what the catalogue says: {'; '.join(found.wrong[:5])}."
+    endpoints = counted(found.checked, "endpoint")
     if found.unpriced:
-        return "not checked", (f"Lanes, data policies and limits of {found.checked} endpoints are the catalogue's; the price "
+        return "not checked", (f"Lanes, data policies and limits of {endpoints} are the catalogue's; the price "
                                f"of {', '.join(found.unpriced[:5])} cannot be computed again.")  # fmt: skip
-    return "proved", f"Lanes, data policies, limits and prices of {found.checked} endpoints are those of the catalogue."
+    return "proved", f"Lanes, data policies, limits and prices of {endpoints} are those of the catalogue."
 
 
 def credentials_of(data: bytes) -> Mapping[str, Any] | str:
@@ -153,6 +149,14 @@ def report_json(report: Report) -> dict[str, Any]:
     return {"ok": report.ok, "lines": report.lines, "cannot_be_proved": UNPROVABLE, "receipt": payload}
 
 
+def summary(report: Report) -> str:
+    """The last line, for somebody who reads no other."""
+    number = Counter(line.verdict for line in report.lines)
+    if wrong := number["FALSE"]:
+        return f"FALSE: {counted(wrong, 'line')}. Do not rely on this receipt."
+    return f"Nothing is FALSE: {number['proved']} proved, {number['not checked']} not checked."
+
+
 def show(report: Report) -> None:
     """A report for people."""
     width = max(len(line.what) for line in report.lines)
@@ -161,16 +165,22 @@ def show(report: Report) -> None:
     out.print("\nNo receipt can prove:")
     for said in UNPROVABLE:
         out.print(Text(f"  {said}", "dim"))
+    out.print(Text(f"\n{summary(report)}", "bold" if report.ok else STYLES["FALSE"]))
 
 
 def policies(files: Sequence[Path]) -> tuple[TrustPolicy | None, bytes | None]:
     """A trust policy for the log and a routing policy, told apart by what they look like. Raises BadRequestError."""
     trust, routing = None, None
     for path in files:
-        data = read_file(path, "policy")
+        data = read_evidence(path, "policy", "trust", "policy")
+        twice = f"{path} is another {{}} policy; one is taken."
         if data.lstrip().startswith(b"{"):
+            if routing is not None:
+                raise BadRequestError(twice.format("routing"), param="policy")
             routing = data
             continue
+        if trust is not None:
+            raise BadRequestError(twice.format("trust"), param="policy")
         try:
             trust = TrustPolicy.parse(data.decode())
         except (TrustError, UnicodeDecodeError) as error:
@@ -207,15 +217,15 @@ def check_receipt(
     with json_errors(as_json):
         trust, routing = policies(policy or ())
         evidence = Evidence(
-            receipt=read_file(receipt, "receipt"),
-            images={str(path): read_file(path, "images") for path in images or ()},
-            keys=keys_in(read_file(key, "key")) if key else (),
-            proof=read_file(proof, "proof") if proof else None,
+            receipt=read_evidence(receipt, "receipt", "receipt"),
+            images={str(path): read_evidence(path, "images", "picture") for path in images or ()},
+            keys=keys_in(read_evidence(key, "key", "key")) if key else (),
+            proof=read_evidence(proof, "proof", "proof") if proof else None,
             trust=trust,
             policy=routing,
-            snapshot=read_file(snapshot, "snapshot") if snapshot else None,
-            catalogue=read_file(catalogue, "catalogue") if catalogue else None,
-            opening=read_file(opening, "opening") if opening else None,
+            snapshot=read_evidence(snapshot, "snapshot", "snapshot") if snapshot else None,
+            catalogue=read_evidence(catalogue, "catalogue", "catalogue") if catalogue else None,
+            opening=read_evidence(opening, "opening", "opening") if opening else None,
             redecide=redecide,
             rederive=rederive,
             reclaim=reclaim,

@@ -9,6 +9,7 @@ from triptych.imaging.header import header
 from triptych.network.evidence import Evidence, Line
 from triptych.network.receipt import Receipt
 from triptych.spec.errors import HostileContentError
+from triptych.spec.words import counted
 
 RECEIPT_LABEL = "org.triptych.receipt"
 """The assertion of our content credentials that names the receipt."""
@@ -44,7 +45,8 @@ def image_lines(receipt: Receipt, evidence: Evidence) -> list[Line]:
         lines.extend(_credentials(name, data, receipt, evidence))
     missing = [digest for digest, (kind, _, _) in stated.items() if kind == "outputs" and digest not in seen]
     if missing:
-        lines.append(Line("images", "not checked", f"{len(missing)} pictures of the receipt were not given."))
+        gone = counted(len(missing), "picture of the receipt was", "pictures of the receipt were")
+        lines.append(Line("images", "not checked", f"{gone} not given."))
     return lines
 
 
@@ -59,7 +61,7 @@ def _unlike(data: bytes, whole: bytes | None, picture: Mapping[str, Any]) -> str
     if whole is not None:
         found["bytes"] = len(whole)
     wrong = [name for name, value in found.items() if picture.get(name, value) != value]
-    return f"Its {', '.join(wrong)} are not as the receipt says." if wrong else None
+    return f"Its {', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} not as the receipt says." if wrong else None
 
 
 def _credentials(name: str, data: bytes, receipt: Receipt, evidence: Evidence) -> Iterator[Line]:

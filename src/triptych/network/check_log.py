@@ -8,6 +8,7 @@ from triptych.network.history import MERGE_DELAY_MS, History, Told
 from triptych.network.jose import kid_of
 from triptych.network.receipt import Receipt
 from triptych.network.statement import Statement
+from triptych.spec.words import counted, utc
 from triptych.tlog.checkpoint import Checkpoint
 from triptych.tlog.errors import TlogError
 from triptych.tlog.note import ED25519, Note, Signed, VerifierKey
@@ -24,9 +25,9 @@ def signer_line(receipt: Receipt, evidence: Evidence) -> Line:
     hand_overs = [s for _, s in evidence.history.of_kind("key")] if evidence.history else []
     ended = next((s for s in hand_overs if s.kid == receipt.kid), None)
     if ended is not None and receipt.payload["issued_ms"] > ended.issued_ms:
-        return Line("signer", "FALSE", f"The key {receipt.kid} handed over to {ended.payload['new']} before, at "
-                    f"{ended.issued_ms} (milliseconds since 1970): it may not sign after that.")  # fmt: skip
-    until = f" It was in use until {ended.issued_ms}, then it handed over." if ended else ""
+        return Line("signer", "FALSE", f"The key {receipt.kid} handed over to {ended.payload['new']} on "
+                    f"{utc(ended.issued_ms)}: it may not sign after that.")  # fmt: skip
+    until = f" It was in use until {utc(ended.issued_ms)}, then it handed over." if ended else ""
     if not trusted:
         return Line("signer", "not checked", f"Whose key {receipt.kid} is: give a key that you trust with --key, or a "
                     "trust policy that names the log.")  # fmt: skip
@@ -57,7 +58,7 @@ def log_lines(receipt: Receipt, evidence: Evidence) -> list[Line]:
     if history is None:
         return lines or [Line("log", "not checked", "Whether the log has it: give its proof with --proof, or the log "
                               "with --log.")]  # fmt: skip
-    return [*lines, *_whole(receipt, history, proved=bool(lines))]
+    return [*lines, *_whole(receipt, evidence, history, proved=bool(lines))]
 
 
 def _proof(receipt: Receipt, evidence: Evidence) -> Iterable[Line]:
@@ -68,8 +69,13 @@ def _proof(receipt: Receipt, evidence: Evidence) -> Iterable[Line]:
     except TlogError as error:
         return [Line("log", "FALSE", str(error))]
     whose = "of a log that you trust" if trust else "of the log that the same key signs"
-    said = f"It is entry {found.index} of {found.checkpoint.size} {whose}: {found.checkpoint.origin}."
+    said = _place(found.index, found.checkpoint, whose)
     return [Line("log", "proved", said), _witnesses(found.cosigned)]
+
+
+def _place(index: int, checkpoint: Checkpoint, whose: str) -> str:
+    entries = counted(checkpoint.size, "entry", "entries")
+    return f"It is entry {index}, counted from 0, {whose}, {checkpoint.origin}, which has {entries}."
 
 
 def own_log(note: bytes, public: bytes) -> TrustPolicy:
@@ -87,20 +93,24 @@ def _witnesses(cosigned: Sequence[Signed]) -> Line:
     )
 
 
-def _whole(receipt: Receipt, history: History, *, proved: bool) -> list[Line]:
+def _whole(receipt: Receipt, evidence: Evidence, history: History, *, proved: bool) -> list[Line]:
     index = history.find(receipt.leaf)
     lines: list[Line] = []
     if index is not None and not proved:
-        whose = "a log that you trust" if history.trusted else "a log whose key you were not given"
-        lines = [Line("log", "proved", f"It is entry {index} of {history.size} of {whose}: {history.origin}."),
+        whose = "of a log that you trust" if history.trusted else "of a log whose key you were not given"
+        lines = [Line("log", "proved", _place(index, history.trusted_as.checkpoint, whose)),
                  _witnesses(history.trusted_as.cosigned)]  # fmt: skip
-    return [*lines, _omission(receipt, history, index), _sequence(receipt, history)]
+    return [*lines, _omission(receipt, evidence, history, index), _sequence(receipt, history)]
 
 
-def _omission(receipt: Receipt, history: History, index: int | None) -> Line:
+def _omission(receipt: Receipt, evidence: Evidence, history: History, index: int | None) -> Line:
     """What shows that the log had its time: a witness's clock, an entry that says it is later, or the reader's clock."""
     if index is not None:
         return Line("omission", "proved", f"The log that you brought has it, as entry {index}.")
+    log = f"The log of {counted(history.size, 'entry', 'entries')}"
+    if not _same_signer(receipt, evidence, history):
+        return Line("omission", "not checked", f"{log} is signed by {kid_of(history.trusted_as.log.public)}, and the receipt by "
+                    f"{receipt.kid}: it is not the log of the receipt's signer. Bring that one.")  # fmt: skip
     due = int(receipt.payload["issued_ms"]) + MERGE_DELAY_MS
     times = [(s.time * 1000, f"{s.key.name} cosigned this log") for s in history.trusted_as.cosigned if s.time]
     later = max(history.told, key=lambda one: one.issued_ms, default=None)
@@ -110,10 +120,21 @@ def _omission(receipt: Receipt, history: History, index: int | None) -> Line:
         times.append((history.read_ms, "you fetched its checkpoint, by your own clock"))
     moment, what = max(times, default=(0, ""))
     if moment > due:
-        said = f"The log of {history.size} entries leaves it out: it was due at {due}, and at {moment} {what}."
+        said = f"{log} leaves it out: it was due on {utc(due)}, and on {utc(moment)} {what}."
         return Line("omission", "FALSE", said)
-    return Line("omission", "not checked", f"The log of {history.size} entries does not have it, and nothing shows that "
-                f"its time is over: it is due within a minute, at {due}.")  # fmt: skip
+    return Line("omission", "not checked", f"{log} does not have it, and nothing shows that its time is over: it is due "
+                f"within a minute, on {utc(due)}.")  # fmt: skip
+
+
+def _same_signer(receipt: Receipt, evidence: Evidence, history: History) -> bool:
+    """Whether the key of the log is the receipt's, one that this handed over to, or, by the reader's own word, another key
+    of the same log."""
+    log = history.trusted_as.log
+    hand_overs = [s for _, s in history.of_kind("key")]
+    if kid_of(log.public) in {receipt.kid, *successors(receipt.kid, hand_overs), *_before(receipt.kid, hand_overs)}:
+        return True
+    named = evidence.trust.logs if evidence.trust else ()
+    return any(key.name == log.name and key.public == receipt.public for key in named)
 
 
 def _sequence(receipt: Receipt, history: History) -> Line:
@@ -130,10 +151,13 @@ def _sequence(receipt: Receipt, history: History) -> Line:
     top = max(numbers)
     missing = sorted(set(range(top + 1)) - set(numbers))
     if not missing:
-        return Line("numbers", "proved", f"The log has every receipt of this key from 0 to {top}.")
+        said = f"None is missing: the log has {counted(top + 1, 'receipt')} of this key, numbered from 0 on."
+        return Line("numbers", "proved", said)
     shown = ", ".join(map(str, missing[:_SHOWN])) + (", …" if len(missing) > _SHOWN else "")
     if _overdue(missing, mine, history):
-        return Line("numbers", "FALSE", f"The log leaves out {len(missing)} receipts of this key: number {shown}.")
+        return Line(
+            "numbers", "FALSE", f"The log leaves out {counted(len(missing), 'receipt')} of this key: number {shown}."
+        )
     return Line("numbers", "not checked", f"Number {shown} of this key may still be on its way into the log.")
 
 
@@ -197,18 +221,19 @@ def _in_force(known: Sequence[_Active], place: int, taken: int, mine: str) -> tu
     since, index = active.since_ms, active.place
     if active.late(taken):
         issued = active.statement.issued_ms
-        return "not checked", f"Entry {index} tells of the policy from {since} on, and was signed only at {issued}."
+        said = f"Entry {index} tells of the policy from {utc(since)} on, and was signed only on {utc(issued)}."
+        return "not checked", said
     if begun[-1] != active and not begun[-1].late(taken):
         return "not checked", (f"By entry {index} the active policy was {active.policy_id}; for the same time the log "
                                "states another, but only after the receipt.")  # fmt: skip
     if active.policy_id == mine:
-        return "proved", f"By entry {index} it was the active policy from {since} on."
+        return "proved", f"By entry {index} it was the active policy from {utc(since)} on."
     if earlier and taken - since < _SWITCH_MS and earlier[0].policy_id == mine:
-        return "proved", f"It was the active policy until {since}, less than a second before (entry {index})."
+        return "proved", f"It was the active policy until {utc(since)}, less than a second before (entry {index})."
     elsewhere = (
         "The log states this policy for another time; by" if any(one.policy_id == mine for one in known) else "By"
     )
-    return "FALSE", f"{elsewhere} entry {index} the active policy at {taken} was {active.policy_id}."
+    return "FALSE", f"{elsewhere} entry {index} the active policy on {utc(taken)} was {active.policy_id}."
 
 
 def _before(kid: str, hand_overs: Sequence[Statement]) -> list[str]:

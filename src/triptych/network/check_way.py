@@ -3,7 +3,6 @@
 All of it is the signer's word about its own doings; what is checked is that its words hold together.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,8 +10,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from triptych.network.evidence import Evidence, Line
+from triptych.network.evidence import Line
+from triptych.network.named import Files, rules
 from triptych.spec.model import LANES, Lane
+from triptych.spec.words import counted
 
 _LISTED = 20  # attempts that a receipt lists at most
 _LEEWAY_MS = 60_000  # a clock that is set back meanwhile
@@ -129,13 +130,13 @@ def _since(one: _Try, taken_ms: int) -> bool:
     return one.events is not None and one.events.began_ms is not None and one.events.began_ms >= taken_ms
 
 
-def way_line(payload: Mapping[str, Any], evidence: Evidence) -> Line:
+def way_line(payload: Mapping[str, Any], files: Files) -> Line:
     """What was decided against what was done."""
     try:
         told = msgspec.convert(payload, _Told)
     except msgspec.ValidationError:
         return Line("way", "FALSE", "What it says of its decision and its attempts cannot be read.")
-    known = _known(payload, evidence)
+    known = _known(files)
     wrong = [*_counted(told), *_timed(told), *_served(told, known), *_walked(told, known)]
     if wrong:
         return Line("way", "FALSE", f"What was done is not what was decided: {'; '.join(wrong)}.")
@@ -148,14 +149,12 @@ def way_line(payload: Mapping[str, Any], evidence: Evidence) -> Line:
         if told.state == "done" and told.served
         else f"it ended as {told.state}"
     )
-    said = f"What it says was done is what was decided: attempts: {len(own)}, the first at {own[0].endpoint}; {end}."
+    said = f"What it says was done is what was decided: {counted(len(own), 'attempt')}, the first at {own[0].endpoint}; {end}."
     return Line("way", "proved", said)
 
 
-def _known(payload: Mapping[str, Any], evidence: Evidence) -> _Known:
-    stated = payload.get("decision") or {}
-    policy = _named(evidence.policy, stated.get("policy_id"))
-    snapshot = _named(evidence.snapshot, stated.get("snapshot_id")) or {}
+def _known(known: Files) -> _Known:
+    policy, snapshot = rules(known.policy), rules(known.snapshot) or {}
     seen = snapshot.get("endpoints")
     states = [one for one in (seen if isinstance(seen, list) else []) if isinstance(one, dict)]
     return _Known(
@@ -165,21 +164,11 @@ def _known(payload: Mapping[str, Any], evidence: Evidence) -> _Known:
     )
 
 
-def _named(data: bytes | None, name: object) -> dict[str, Any] | None:
-    if data is None or hashlib.sha256(data).hexdigest() != name:
-        return None
-    try:
-        found = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _counted(told: _Told) -> list[str]:
     """Whether the state fits the pictures and the attempts."""
     wrong = []
     if told.hidden < 0 or (told.hidden > 0 and len(told.attempts) < _LISTED):
-        wrong.append(f"it counts {told.attempts_in_all} attempts and lists {len(told.attempts)}")
+        wrong.append(f"it counts {counted(told.attempts_in_all, 'attempt')} and lists {len(told.attempts)}")
     if told.state == "done":
         lacks = (
             ("picture", told.outputs),
@@ -264,7 +253,8 @@ def _steps(own: Sequence[_Try], order: Sequence[str], n: int, known: _Known) -> 
     hedges = sum(one.hedge for one in own)
     if hedges > 1 or (hedges and known.hedges is False):
         wrong.append(
-            f"{hedges} requests were sent beside another, and the policy has {'one' if known.hedges else 'none'}"
+            f"{counted(hedges, 'request was', 'requests were')} sent beside another, and the policy has "
+            f"{'one' if known.hedges else 'none'}"
         )
     for at in range(1, len(own)):
         one, before = own[at], own[:at]
@@ -304,11 +294,12 @@ def _unsure(told: _Told) -> list[str]:
     """What keeps the way from being known."""
     own, said = told.own, []
     if told.hidden > 0:
-        said.append(f"{told.hidden} attempts are counted and not listed")
+        said.append(f"{counted(told.hidden, 'attempt is', 'attempts are')} counted and not listed")
     if told.decision is None and told.attempts:
         said.append("the decision is not stated")
     elif len(own) < len(told.attempts):
-        said.append(f"{len(told.attempts) - len(own)} attempts were made by an earlier decision, which is not stated")
+        earlier = counted(len(told.attempts) - len(own), "attempt was", "attempts were")
+        said.append(f"{earlier} made by an earlier decision, which is not stated")
     elif not own and not said:
         said.append("nobody was asked")
     decision = told.decision

@@ -4,7 +4,6 @@ Needs no network, no clock, no database and nothing of the server. Whoever calls
 decision again, the function that decides.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from triptych.network.check_log import in_force, log_lines, signer_line
 from triptych.network.check_price import price_lines, request_for
 from triptych.network.check_way import way_line
 from triptych.network.evidence import Evidence, Line, Reclaim, Redecide, Rederive, Report, Verdict
+from triptych.network.named import Files, files, others
 from triptych.network.receipt import Receipt, ReceiptError, read
 
 __all__ = ["UNPROVABLE", "Evidence", "Line", "Reclaim", "Redecide", "Rederive", "Report", "Verdict", "verify"]
@@ -26,6 +26,7 @@ UNPROVABLE = (
     "That the signer threw its dice only once: give a nonce of your own with the request, and compare it with --nonce.",
 )  # fmt: skip
 _OWN_WORD = "Who had a key and was switched on, and what a model refused in its own words, is the signer's word."
+_BEHIND = {0: "and nobody else took part", 1: "and the other is behind or left out for the reason given"}
 _THROWN = {
     "router": " The signer threw the dice, and could have thrown them again.",
     "client": " The dice are said to be the caller's: compare with --nonce.",
@@ -38,54 +39,46 @@ def verify(evidence: Evidence) -> Report:
         receipt = read(evidence.receipt)
     except ReceiptError as error:
         return Report((Line("signature", "FALSE", str(error)),), None)
+    known = files(receipt.payload, evidence)
     lines = [
         Line("signature", "proved", f"Every byte is as it was signed by the key {receipt.kid}."),
         signer_line(receipt, evidence),
         *image_lines(receipt, evidence),
         *log_lines(receipt, evidence),
-        *_decision(receipt, evidence),
-        way_line(receipt.payload, evidence),
+        *_decision(receipt, evidence, known),
+        way_line(receipt.payload, known),
         asked_line(receipt.payload),
-        *price_lines(receipt.payload, evidence),
+        *price_lines(receipt.payload, evidence.opening, known),
         request_line(receipt.payload, evidence.opening),
     ]
     return Report(tuple(lines), receipt)
 
 
-def _decision(receipt: Receipt, evidence: Evidence) -> list[Line]:
+def _decision(receipt: Receipt, evidence: Evidence, known: Files) -> list[Line]:
     stated = receipt.payload.get("decision")
-    files = {"policy": evidence.policy, "snapshot": evidence.snapshot}
+    named = [one.line for one in (known.policy, known.snapshot) if one.line is not None]
     if not stated:
-        lines = [Line("decision", "not checked", "Nothing was decided: it ended before.")]
-        return lines + [Line(n, "FALSE", "The receipt names none.") for n, data in files.items() if data is not None]
-    lines = [_named(name, stated.get(f"{name}_id"), data) for name, data in files.items()]
-    lines += [in_force(stated, receipt, evidence), _redecided(stated, evidence), *_dice(stated, evidence.nonces)]
-    return [*lines, _derived(evidence), _claimed(receipt, evidence)]
+        return [Line("decision", "not checked", "Nothing was decided: it ended before."), *named]
+    lines = [*named, in_force(stated, receipt, evidence)]
+    lines += [_redecided(stated, evidence.redecide, known), *_dice(stated, evidence.nonces)]
+    return [*lines, _derived(evidence, known), _claimed(receipt, evidence, known)]
 
 
-def _named(what: str, stated: str | None, data: bytes | None) -> Line:
-    if not stated:
-        return Line(what, "FALSE" if data is not None else "not checked", f"The receipt names no {what}.")
-    if data is None:
-        return Line(what, "not checked", f"The receipt names the {what} {stated}; it was not given.")
-    digest = hashlib.sha256(data).hexdigest()
-    if digest == stated:
-        return Line(what, "proved", f"It is the {what} that the receipt names.")
-    return Line(what, "FALSE", f"Its SHA-256 is {digest}; the receipt names {stated}.")
-
-
-def _redecided(stated: Mapping[str, Any], evidence: Evidence) -> Line:
-    if evidence.redecide is None or evidence.policy is None or evidence.snapshot is None:
-        return Line("decision", "not checked", "Give the policy and the snapshot to compute the decision again.")
-    differences = evidence.redecide(stated, evidence.policy, evidence.snapshot)
+def _redecided(stated: Mapping[str, Any], redecide: Redecide | None, known: Files) -> Line:
+    what, policy, snapshot = "decision", known.policy.data, known.snapshot.data
+    if strange := others(known.policy, known.snapshot):
+        return Line(what, "not checked", f"It was not computed again: {strange}.")
+    if redecide is None or policy is None or snapshot is None:
+        return Line(what, "not checked", "Give the policy and the snapshot to compute the decision again.")
+    differences = redecide(stated, policy, snapshot)
     if differences:
-        return Line("decision", "FALSE", f"Computed again it is another: {'; '.join(differences)}.")
-    others = sum(one.get("endpoint") != stated.get("picked") for one in stated.get("candidates", ()))
-    others += stated.get("other_models", 0) + stated.get("not_listed", 0)
-    said = (f"Computed again it is the same: {stated.get('picked') or 'nobody'} is first, and each of the {others} others "
-            "is behind or left out for the reason given.")  # fmt: skip
+        return Line(what, "FALSE", f"Computed again it is another: {'; '.join(differences)}.")
+    rest = sum(one.get("endpoint") != stated.get("picked") for one in stated.get("candidates", ()))
+    rest += stated.get("other_models", 0) + stated.get("not_listed", 0)
+    behind = _BEHIND.get(rest, f"and each of the {rest} others is behind or left out for the reason given")
+    said = f"Computed again it is the same: {stated.get('picked') or 'nobody'} is first, {behind}."
     thrown = _THROWN.get(str(stated.get("nonce_from")), "")
-    return Line("decision", "proved", f"{said} {_OWN_WORD}{thrown}")
+    return Line(what, "proved", f"{said} {_OWN_WORD}{thrown}")
 
 
 def _dice(stated: Mapping[str, Any], nonces: Collection[str]) -> list[Line]:
@@ -97,20 +90,24 @@ def _dice(stated: Mapping[str, Any], nonces: Collection[str]) -> list[Line]:
     return [Line("dice", "proved", "The draw was made with what you gave.")]
 
 
-def _claimed(receipt: Receipt, evidence: Evidence) -> Line:
+def _claimed(receipt: Receipt, evidence: Evidence, known: Files) -> Line:
     """Whether what the snapshot says of endpoints is what the catalogue says."""
     what, stated = "candidates", receipt.payload.get("decision") or {}
-    if evidence.reclaim is None or evidence.snapshot is None or evidence.catalogue is None:
+    if strange := others(known.snapshot, known.catalogue):
+        return Line(what, "not checked", f"They were not compared: {strange}.")
+    if evidence.reclaim is None or known.snapshot.data is None or known.catalogue.data is None:
         said = "Give the snapshot, and the catalogue that the policy names, to compute each endpoint's lane, data policy, limits and price again."
         return Line(what, "not checked", said)
     ask = request_for(receipt.payload, evidence.opening)
-    return Line(what, *evidence.reclaim(stated, evidence.snapshot, evidence.catalogue, ask))
+    return Line(what, *evidence.reclaim(stated, known.snapshot.data, known.catalogue.data, ask))
 
 
-def _derived(evidence: Evidence) -> Line:
+def _derived(evidence: Evidence, known: Files) -> Line:
     """Whether the numbers of the snapshot are what the log's outcomes come to."""
     what, history = "outcomes", evidence.history
-    if history is None or evidence.rederive is None or evidence.snapshot is None:
+    if strange := others(known.snapshot):
+        return Line(what, "not checked", f"They were not counted again: {strange}.")
+    if history is None or evidence.rederive is None or known.snapshot.data is None:
         said = "Give the snapshot and the log to count again what the snapshot says of each endpoint."
         return Line(what, "not checked", said)
-    return Line(what, *evidence.rederive(evidence.snapshot, history.payloads))
+    return Line(what, *evidence.rederive(known.snapshot.data, history.payloads))

@@ -6,7 +6,6 @@ user's taste, and what a model refuses in its own words.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from triptych.network.published import cards_in
 from triptych.router.data_policy import data_policy
@@ -16,6 +15,7 @@ from triptych.spec.errors import BadRequestError
 from triptych.spec.image import ImageRequest
 from triptych.spec.model import ModelCard
 from triptych.spec.routing import EndpointState, Features, Reason, Snapshot
+from triptych.spec.words import utc
 
 RequestFor = Callable[[ModelCard], ImageRequest | None]
 """The request as one card prices it; None where what it costs there cannot be known."""
@@ -56,7 +56,11 @@ def claims(snapshot: Snapshot, catalogue: bytes, features: Features, request_for
         if request is None:
             unpriced.append(card.id)
             continue
-        amount = None if state.supports else price_of(card, request, price).amount_micro_usd
+        try:
+            amount = None if state.supports else price_of(card, request, price).amount_micro_usd
+        except ValueError:  # its size rule allows no size
+            unpriced.append(card.id)
+            continue
         if amount != state.price_micro_usd:
             wrong.append(f"the price of {card.id} is {_say(amount)} and not {_say(state.price_micro_usd)}")
     return Claims(tuple(wrong), len(snapshot.endpoints), tuple(unpriced))
@@ -87,7 +91,7 @@ def _facts(state: EndpointState, card: ModelCard) -> Mapping[str, tuple[object, 
 def _limits(state: EndpointState, card: ModelCard, features: Features, taken_ms: int) -> list[str]:
     """What it is said not to take and takes by its card, and the other way round."""
     caps, stated = card.capabilities, set(state.supports)
-    today = datetime.fromtimestamp(taken_ms // 1000, UTC).date().isoformat()
+    today = utc(taken_ms).partition(" ")[0]
     crowded = features.input_images > caps.max_input_images
     named = features.model == card.id and caps.max_input_images > 0  # says in its adjustments which are left out
     must: Mapping[Reason, bool] = {

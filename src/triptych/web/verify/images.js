@@ -2,7 +2,7 @@
 /** The picture files of a receipt, also those that were given content credentials (C2PA) when they were taken home. Like
  * triptych.network.check_images and triptych.imaging.bare. */
 import { bytes, digest, joined } from './bytes.js';
-import { line, words } from './line.js';
+import { counted, line, words } from './line.js';
 import { header } from './picture.js';
 /** @import { Given } from './bytes.js' */
 
@@ -29,7 +29,7 @@ export function imageLines(payload, given) {
     if (spans(data).length) lines.push(line(`credentials ${name}`, 'not checked', 'The file has content credentials: they are not read here.'));
   }
   const missing = [...stated].filter(([hash, { kind }]) => kind === 'output' && !seen.has(hash)).length;
-  if (missing) lines.push(line('images', 'not checked', `${missing} pictures of the receipt were not given.`));
+  if (missing) lines.push(line('images', 'not checked', `${counted(missing, 'picture of the receipt was', 'pictures of the receipt were')} not given.`));
   return lines;
 }
 
@@ -40,7 +40,7 @@ function unlike(data, whole, picture) {
     /** @type {Record<string, any>} */
     const found = { ...header(data), ...whole && { bytes: whole.length } };
     const wrong = Object.keys(found).filter(name => Object.hasOwn(picture, name) && picture[name] !== found[name]);
-    return wrong.length ? `Its ${wrong.join(', ')} are not as the receipt says.` : null;
+    return wrong.length ? `Its ${wrong.join(', ')} ${wrong.length === 1 ? 'is' : 'are'} not as the receipt says.` : null;
   } catch (error) {
     return `It cannot be read as a picture: ${words(error)}`;
   }

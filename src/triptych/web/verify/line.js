@@ -13,3 +13,20 @@ export function words(error) {
   if (error instanceof Wrong) return error.message;
   throw error;
 }
+
+const LAST_MS = 253_402_300_799_999;                     // the end of the year 9999
+
+/** A moment in milliseconds since 1970 as a date; the fraction only where there is one. Like triptych.spec.words. @param {number} ms */
+export function utc(ms) {
+  if (!(ms >= 0 && ms <= LAST_MS)) return `${ms} milliseconds after 1970`;
+  return new Date(ms).toISOString().replace('T', ' ').replace(/(\.000)?Z$/, ' UTC');
+}
+
+/** Micro-dollars as people write them: at least two decimals, as many as needed. @param {number} micro */
+export function usd(micro) {
+  const whole = Math.floor(micro / 1_000_000), rest = String(micro - whole * 1_000_000).padStart(6, '0');
+  return `$${whole}.${rest.replace(/0+$/, '').padEnd(2, '0')}`;
+}
+
+/** `1 picture`, `2 pictures`. @param {number} number @param {string} one @param {string} [many] where it is not `one` with an s */
+export const counted = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;

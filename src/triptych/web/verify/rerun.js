@@ -3,6 +3,7 @@
  * stated. Like triptych.router.rerun, and like what `triptych verify` does with a receipt. */
 import { Wrong, digest } from './bytes.js';
 import { decide, order } from './decide.js';
+import { counted, utc } from './line.js';
 import { readPolicy } from './policy.js';
 import { readCandidate, readFeatures, readSnapshot } from './snapshot.js';
 
@@ -55,7 +56,7 @@ export function redecide(stated, policy, snapshot) {
     return { differences: [`it cannot be computed: ${error.message}`], again: null };
   }
   const differences = [];
-  if (again.taken_ms !== stated.taken_ms) differences.push(`the snapshot is of ${again.taken_ms}, and it was decided at ${stated.taken_ms}`);
+  if (again.taken_ms !== stated.taken_ms) differences.push(`the snapshot is of ${utc(again.taken_ms)}, and it was decided on ${typeof stated.taken_ms === 'number' ? utc(stated.taken_ms) : 'no date'}`);
   if (again.policy !== stated.policy) differences.push(`the policy is ${again.policy} and not ${stated.policy}`);
   const picked = again.order[0] ?? null, now = byName(again.candidates);
   if (picked !== (stated.picked ?? null)) differences.push(`${picked ?? 'nobody'} is first and not ${stated.picked ?? 'nobody'}`);
@@ -64,6 +65,6 @@ export function redecide(stated, policy, snapshot) {
     now.delete(one.endpoint);
   }
   const others = [...now.values()].filter(one => one.reason === 'other_model').length;
-  if (others !== stated.other_models || now.size - others !== stated.not_listed) differences.push(`${now.size} endpoints took part that the receipt does not count so`);
+  if (others !== stated.other_models || now.size - others !== stated.not_listed) differences.push(`${counted(now.size, 'endpoint')} took part that the receipt does not count so`);
   return { differences, again };
 }

@@ -42,7 +42,8 @@ const SNAPSHOT = {
   epoch: [text, ''], events: [isWhole, 0],
 };
 
-const readEndpoint = reader(ENDPOINT, 'an endpoint'), readBody = reader(SNAPSHOT, 'the snapshot');
+const readBody = reader(SNAPSHOT, 'the snapshot');
+export const readEndpoint = reader(ENDPOINT, 'an endpoint');
 export const readFeatures = reader(FEATURES, 'the features');
 export const readCandidate = reader(CANDIDATE, 'a candidate');
 

@@ -2,12 +2,14 @@
 /** Checks a receipt, line by line: what is proved, what was not checked, and what is FALSE. In the words of `triptych verify`
  * (triptych.network.verify), with nothing but what is given: no network, no page; it runs in a worker and in Node as well. */
 import { askedLine, requestLine } from './asked.js';
-import { Wrong, bytes, decodeUrl64, digest, same, utf8 } from './bytes.js';
+import { Wrong, bytes, decodeUrl64, same, utf8 } from './bytes.js';
+import { claimsLine } from './claims.js';
 import { imageLines } from './images.js';
 import { isObject, parse } from './json.js';
-import { line, words } from './line.js';
+import { counted, line, words } from './line.js';
+import { files, others } from './named.js';
 import { ED25519, keyOf, parseKey, parseTrust } from './note.js';
-import { readPolicy } from './policy.js';
+import { priceLines } from './price.js';
 import { originOf, verifyProof } from './proof.js';
 import { kidOf, readReceipt } from './receipt.js';
 import { redecide } from './rerun.js';
@@ -17,11 +19,12 @@ import { wayLine } from './way.js';
 /** @typedef {import('./bytes.js').Given} Given */
 /** @typedef {import('./receipt.js').Receipt} Receipt */
 /** @typedef {import('./line.js').Line} Line */
+/** @typedef {import('./named.js').Files} Files */
 /** Everything that was brought: the receipt; pictures by the name of their file; public keys that are trusted (a JWK, a JWK set, or
- * verifier keys, one a line) and the trust policy of the log, both as text; the proof of the log; the routing policy and the snapshot
- * to the byte; what its owner has to open the request; what its owner gave for the draw, and what is mixed from it for each tile.
+ * verifier keys, one a line) and the trust policy of the log, both as text; the proof of the log; the routing policy, the snapshot and
+ * the catalogue to the byte; what its owner has to open the request; what its owner gave for the draw, and what is mixed from it for each tile.
  * @typedef {{ receipt: Given, images?: Record<string, Given>, keys?: Given | null, proof?: Given | null, trust?: Given | null,
- *   policy?: Given | null, snapshot?: Given | null, opening?: Given | null, nonces?: string[] }} Evidence */
+ *   policy?: Given | null, snapshot?: Given | null, catalogue?: Given | null, opening?: Given | null, nonces?: string[] }} Evidence */
 /** `ok`: nothing is FALSE. `receipt` is null when the text is none; `decision` is what came out when it was computed again.
  * @typedef {{ ok: boolean, lines: Line[], receipt: { text: string, payload: Record<string, any>, kid: string } | null,
  *   decision: import('./rerun.js').Again | null }} Report */
@@ -53,17 +56,16 @@ export async function verify(evidence) {
   } catch (error) {
     return { ok: false, lines: [line('signature', 'FALSE', words(error))], receipt: null, decision: null };
   }
-  const { payload, kid, text, proved } = receipt, decided = decisionLines(payload, evidence);
+  const { payload, kid, text, proved } = receipt, known = files(payload, evidence), decided = decisionLines(payload, known, evidence);
   const lines = [
     line('signature', 'proved', `Every byte is as it was signed by the key ${kid}.`),
     signer(receipt, [...keys, ...(trust?.logs ?? []).map(key => key.public)]),
     ...imageLines(payload, evidence.images ?? {}),
     ...await logLines(receipt, evidence.proof, trust),
     ...decided.lines,
-    wayLine(payload, evidence.policy ?? null, evidence.snapshot ?? null),
+    wayLine(payload, known),
     askedLine(payload),
-    price(payload),
-    fee(payload, evidence.policy ?? null),
+    ...priceLines(payload, evidence.opening ?? null, known),
     requestLine(payload, evidence.opening),
   ];
   return { ok: lines.every(one => one.verdict !== 'FALSE'), lines: proved ? lines : lines.map(unproved), receipt: { text, payload, kid }, decision: decided.again };
@@ -115,30 +117,34 @@ async function logLines(receipt, given, trust) {
   }
   const { index, checkpoint: { size, origin }, cosigned } = found, whose = trust ? 'of a log that you trust' : 'of the log that the same key signs';
   return [
-    line('log', 'proved', `It is entry ${index} of ${size} ${whose}: ${origin}.`),
+    line('log', 'proved', `It is entry ${index}, counted from 0, ${whose}, ${origin}, which has ${counted(Number(size), 'entry', 'entries')}.`),
     cosigned.length ? line('witnesses', 'proved', `The checkpoint is cosigned by ${cosigned.map(key => key.name).join(', ')}.`)
       : line('witnesses', 'not checked', 'No witness that you trust has cosigned: others might be shown another log.'),
   ];
 }
 
-/** @param {Record<string, any>} payload @param {Evidence} evidence @returns {{ lines: Line[], again: import('./rerun.js').Again | null }} */
-function decisionLines(payload, { policy = null, snapshot = null, nonces = [] }) {
-  const stated = payload.decision ?? null, files = Object.entries({ policy, snapshot });
-  if (!stated || !Object.keys(stated).length) {
-    const none = files.filter(([, data]) => data !== null).map(([what]) => line(what, 'FALSE', 'The receipt names none.'));
-    return { lines: [line('decision', 'not checked', 'Nothing was decided: it ended before.'), ...none], again: null };
-  }
-  const before = [...files.map(([what, data]) => named(what, stated[`${what}_id`], data)),
-    line('policy in force', 'not checked', 'Give the log with --log to see which policy was the active one then.')];
-  const after = [...dice(stated, nonces), line('outcomes', 'not checked', 'Give the snapshot and the log to count again what the snapshot says of each endpoint.'),
-    line('candidates', 'not checked', "Give the snapshot, and the catalogue that the policy names, to compute each endpoint's lane, data policy, limits and price again.")];
-  if (policy === null || snapshot === null)
-    return { lines: [...before, line('decision', 'not checked', 'Give the policy and the snapshot to compute the decision again.'), ...after], again: null };
-  const { differences, again } = redecide(stated, policy, snapshot);
-  const others = (stated.candidates ?? []).filter(one => one.endpoint !== stated.picked).length + (stated.other_models ?? 0) + (stated.not_listed ?? 0);
+/** @param {Record<string, any>} payload @param {Files} known @param {Evidence} evidence @returns {{ lines: Line[], again: import('./rerun.js').Again | null }} */
+function decisionLines(payload, known, { nonces = [], opening = null }) {
+  const stated = payload.decision ?? null, { policy, snapshot } = known, named = [policy, snapshot].flatMap(one => one.line ?? []);
+  if (!stated || !Object.keys(stated).length) return { lines: [line('decision', 'not checked', 'Nothing was decided: it ended before.'), ...named], again: null };
+  const before = [...named, line('policy in force', 'not checked', 'Give the log with --log to see which policy was the active one then.')];
+  const after = [...dice(stated, nonces), outcomes(known), claimsLine(payload, opening, known)];
+  const unread = (/** @type {string} */ why) => ({ lines: [...before, line('decision', 'not checked', why), ...after], again: null });
+  const strange = others(policy, snapshot);
+  if (strange) return unread(`It was not computed again: ${strange}.`);
+  if (policy.data === null || snapshot.data === null) return unread('Give the policy and the snapshot to compute the decision again.');
+  const { differences, again } = redecide(stated, policy.data, snapshot.data);
+  const rest = (stated.candidates ?? []).filter(one => one.endpoint !== stated.picked).length + (stated.other_models ?? 0) + (stated.not_listed ?? 0);
+  const behind = rest === 0 ? 'and nobody else took part' : `and ${rest === 1 ? 'the other' : `each of the ${rest} others`} is behind or left out for the reason given`;
   const said = differences.length ? line('decision', 'FALSE', `Computed again it is another: ${differences.join('; ')}.`)
-    : line('decision', 'proved', `Computed again it is the same: ${stated.picked || 'nobody'} is first, and each of the ${others} others is behind or left out for the reason given. ${OWN_WORD}${THROWN[stated.nonce_from] ?? ''}`);
+    : line('decision', 'proved', `Computed again it is the same: ${stated.picked || 'nobody'} is first, ${behind}. ${OWN_WORD}${THROWN[stated.nonce_from] ?? ''}`);
   return { lines: [...before, said, ...after], again };
+}
+
+/** The whole log is read by `triptych verify`. @param {Files} known */
+function outcomes({ snapshot }) {
+  const strange = others(snapshot);
+  return line('outcomes', 'not checked', strange ? `They were not counted again: ${strange}.` : 'Give the snapshot and the log to count again what the snapshot says of each endpoint.');
 }
 
 /** Whether the draw was made with what the caller gave. @param {Record<string, any>} stated @param {string[]} nonces */
@@ -146,37 +152,4 @@ function dice(stated, nonces) {
   if (!nonces.length) return [];
   if (!nonces.includes(stated.nonce)) return [line('dice', 'FALSE', `The draw was made with ${stated.nonce}, which is not what you gave.`)];
   return [line('dice', 'proved', 'The draw was made with what you gave.')];
-}
-
-/** @param {string} what @param {string | undefined} stated @param {Given | null} data */
-function named(what, stated, data) {
-  if (!stated) return line(what, data === null ? 'not checked' : 'FALSE', `The receipt names no ${what}.`);
-  if (data === null) return line(what, 'not checked', `The receipt names the ${what} ${stated}; it was not given.`);
-  const hash = digest(data);
-  if (hash === stated) return line(what, 'proved', `It is the ${what} that the receipt names.`);
-  return line(what, 'FALSE', `Its SHA-256 is ${hash}; the receipt names ${stated}.`);
-}
-
-/** The price is computed again by `triptych verify`, which has the catalogue's rules. @param {Record<string, any>} payload */
-function price(payload) {
-  const amount = payload.cost?.amount_micro_usd ?? null, known = amount === null ? 'nothing is known of the cost' : `the cost is ${amount} micro-dollars`;
-  if (amount && (payload.billed === 'no' || payload.cost.source === 'free'))
-    return line('price', 'FALSE', `It says that ${payload.billed === 'no' ? 'nothing was billed' : 'it was free'}, and that it cost ${amount} micro-dollars.`);
-  return line('price', 'not checked', `As stated: billed ${payload.billed}, ${known}. Give the policy and its catalogue to compute the price again.`);
-}
-
-/** @param {Record<string, any>} payload @param {Given | null} policy */
-function fee(payload, policy) {
-  const stated = payload.fee_micro_usd;
-  if (policy === null || digest(policy) !== payload.decision?.policy_id) return line('fee', 'not checked', `As stated: ${stated} micro-dollars. Give the policy, which declares the fee.`);
-  let fees;
-  try {
-    ({ fees } = readPolicy(policy));
-  } catch (error) {
-    words(error);
-    return line('fee', 'not checked', 'The fees of the policy cannot be read.');
-  }
-  const declared = Math.floor((payload.cost?.amount_micro_usd ?? 0) * fees.per_mille / 1000) + fees.per_request_micro_usd;
-  if (stated === declared) return line('fee', 'proved', `${stated} micro-dollars is the fee that the policy declares.`);
-  return line('fee', 'FALSE', `${stated} micro-dollars is stated; the policy declares ${declared}.`);
 }

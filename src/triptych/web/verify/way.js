@@ -1,12 +1,12 @@
 // @ts-check
 /** Whether what a receipt says was done is what had been decided. Like triptych.network.check_way. */
-import { Wrong, digest } from './bytes.js';
 import { LANES } from './filters.js';
-import { isObject, isWhole, parse } from './json.js';
+import { isObject, isWhole } from './json.js';
 import { flag, list, misfit, orNull, shape, text, word } from './kinds.js';
-import { line } from './line.js';
+import { counted as count, line } from './line.js';
+import { rules } from './named.js';
 /** @import { Fields } from './kinds.js' */
-/** @import { Given } from './bytes.js' */
+/** @import { Files } from './named.js' */
 
 const LISTED = 20, LEEWAY_MS = 60_000;
 const ERROR = shape({ code: [orNull(text), null], class: [orNull(text), null] }), EVENTS = shape({ began_ms: [orNull(isWhole), null], hedge: [flag, false] });
@@ -23,55 +23,43 @@ const TOLD = {
 };
 
 /** What a receipt says of how it went, and what the policy and the snapshot add where they are those of the receipt.
- * @param {Record<string, any>} payload @param {Given | null} policy @param {Given | null} snapshot */
-function told(payload, policy, snapshot) {
+ * @param {Record<string, any>} payload @param {Files} files */
+function told(payload, files) {
   const decision = payload.decision ?? null, decisions = payload.decisions ?? 1, taken = decision?.taken_ms;
   /** @type {any[]} */
   const attempts = payload.attempts, since = one => (one.events?.began_ms ?? null) !== null && one.events.began_ms >= taken;
   const own = decision ? attempts.filter(one => decisions <= 1 || since(one)).sort((a, b) => a.number - b.number) : [];
   const order = (decision?.candidates ?? []).filter(one => one.rank >= 0).sort((a, b) => a.rank - b.rank).map(one => one.endpoint);
-  const rules = named(policy, decision?.policy_id), seen = named(snapshot, decision?.snapshot_id)?.endpoints;
+  const policy = rules(files.policy), seen = rules(files.snapshot)?.endpoints;
   const states = (Array.isArray(seen) ? seen : []).filter(isObject);
   return {
     state: payload.state, outputs: payload.outputs, served: payload.served ?? null, asked: payload.asked_ms ?? null, ended: payload.ended_ms ?? null,
     inAll: payload.attempts_in_all, decision, decisions, attempts, own, order, hidden: payload.attempts_in_all - attempts.length, n: decision?.features?.n ?? 1,
     brought: attempts.filter(one => one.outcome === 'done' || isLost(one)).map(one => one.endpoint),
     lanes: new Map(states.map(one => [one.endpoint, one.lane])), families: new Map(states.map(one => [one.endpoint, one.family])),
-    hedges: rules === null ? null : (rules.hedge ?? null) !== null,
+    hedges: policy === null ? null : (policy.hedge ?? null) !== null,
   };
 }
 /** @typedef {ReturnType<typeof told>} Told */
 
-/** @param {Given | null} data @param {unknown} name @returns {Record<string, any> | null} */
-function named(data, name) {
-  if (data === null || digest(data) !== name) return null;
-  try {
-    const found = parse(data);
-    return isObject(found) ? found : null;
-  } catch (error) {
-    if (error instanceof Wrong) return null;
-    throw error;
-  }
-}
-
 const isLost = one => one.outcome === 'running' || one.error?.code === 'lost', isHedge = one => one.events?.hedge === true;
 const twice = (/** @type {Told} */ it) => new Set(it.outputs.map(one => one.sha256)).size < it.outputs.length;
 
-/** What was decided against what was done. @param {Record<string, any>} payload @param {Given | null} policy @param {Given | null} snapshot */
-export function wayLine(payload, policy, snapshot) {
+/** What was decided against what was done. @param {Record<string, any>} payload @param {Files} files */
+export function wayLine(payload, files) {
   if (misfit(TOLD, payload) !== null) return line('way', 'FALSE', 'What it says of its decision and its attempts cannot be read.');
-  const it = told(payload, policy, snapshot), wrong = [...counted(it), ...timed(it), ...servedBy(it), ...walked(it)];
+  const it = told(payload, files), wrong = [...counted(it), ...timed(it), ...servedBy(it), ...walked(it)];
   if (wrong.length) return line('way', 'FALSE', `What was done is not what was decided: ${wrong.join('; ')}.`);
   const but = unsure(it);
   if (but.length) return line('way', 'not checked', `Nothing in it is against what was decided; but ${but.join('; ')}.`);
   const end = it.state === 'done' && it.served ? `${it.served.endpoint} brought the pictures` : `it ended as ${it.state}`;
-  return line('way', 'proved', `What it says was done is what was decided: attempts: ${it.own.length}, the first at ${it.own[0].endpoint}; ${end}.`);
+  return line('way', 'proved', `What it says was done is what was decided: ${count(it.own.length, 'attempt')}, the first at ${it.own[0].endpoint}; ${end}.`);
 }
 
 /** Whether the state fits the pictures and the attempts. @param {Told} it */
 function counted(it) {
   const wrong = [];
-  if (it.hidden < 0 || (it.hidden > 0 && it.attempts.length < LISTED)) wrong.push(`it counts ${it.inAll} attempts and lists ${it.attempts.length}`);
+  if (it.hidden < 0 || (it.hidden > 0 && it.attempts.length < LISTED)) wrong.push(`it counts ${count(it.inAll, 'attempt')} and lists ${it.attempts.length}`);
   if (it.state === 'done') {
     const lacks = /** @type {[string, any][]} */ ([['picture', it.outputs.length], ['attempt', it.attempts.length], ['decision', it.decision], ['endpoint', it.served]]);
     for (const [what, there] of lacks) if (!there) wrong.push(`it is done, and there is no ${what}`);
@@ -129,7 +117,7 @@ function walked(it) {
 /** Whether each attempt after the first may follow those before it. Of several calls each goes its own way. @param {Told} it */
 function steps(it) {
   const { own, order, n } = it, wrong = [], hedges = own.filter(isHedge).length, at = name => order.includes(name) ? order.indexOf(name) : order.length;
-  if (hedges > 1 || (hedges && it.hedges === false)) wrong.push(`${hedges} requests were sent beside another, and the policy has ${it.hedges ? 'one' : 'none'}`);
+  if (hedges > 1 || (hedges && it.hedges === false)) wrong.push(`${count(hedges, 'request was', 'requests were')} sent beside another, and the policy has ${it.hedges ? 'one' : 'none'}`);
   own.forEach((one, i) => {
     if (!i) return;
     const before = own.slice(0, i), walkers = before.filter(p => !isHedge(p)), leads = p => leadsTo(it, at, p, one, before);
@@ -155,9 +143,9 @@ function leadsTo(it, at, one, after, before) {
 /** What keeps the way from being known. @param {Told} it */
 function unsure(it) {
   const { own, decision, attempts } = it, said = [];
-  if (it.hidden > 0) said.push(`${it.hidden} attempts are counted and not listed`);
+  if (it.hidden > 0) said.push(`${count(it.hidden, 'attempt is', 'attempts are')} counted and not listed`);
   if (decision === null && attempts.length) said.push('the decision is not stated');
-  else if (own.length < attempts.length) said.push(`${attempts.length - own.length} attempts were made by an earlier decision, which is not stated`);
+  else if (own.length < attempts.length) said.push(`${count(attempts.length - own.length, 'attempt was', 'attempts were')} made by an earlier decision, which is not stated`);
   else if (!own.length && !said.length) said.push('nobody was asked');
   if (decision !== null && own.some(one => !it.order.includes(one.endpoint))) said.push('not every candidate is listed');
   const done = attempts.filter(one => one.outcome === 'done').map(one => one.endpoint);
