@@ -1,9 +1,10 @@
 """Reading answers: waits, envelopes, base64, and options laid over a body."""
 
+import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.adapter_kit import B64, PNG, answer, request
 
@@ -86,3 +87,31 @@ def test_any_body_becomes_an_error_of_ours(body: Any, status: int) -> None:
     error = upstream.error_from(upstream.read_fault(answer(body, status), "acme"))
     assert isinstance(error, TriptychError)
     assert (error.provider, error.code != "error") == ("acme", True)
+
+
+_LONGER = upstream._LONG + 1
+_texts = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(['"', "\\", '\\"', "a\\", "ä", "\n", ":", '":"', "b64_json"]).map(lambda part: part * 3),
+    st.text('abAB09+/="\\ä\n', min_size=1, max_size=4).map(lambda part: part * (_LONGER // len(part) + 1)),
+)
+_values = st.recursive(
+    st.one_of(_texts, st.none(), st.booleans(), st.integers(-9, 9)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_texts, inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@given(_values, st.booleans())
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_long_strings_are_read_as_all_others(value: Any, spaced: bool) -> None:
+    body = json.dumps(value, ensure_ascii=False, separators=(", ", " : ") if spaced else (",", ":")).encode()
+    assert upstream.read_json(HttpResponse(status=200, body=body)) == value
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_a_long_answer_that_breaks_off_is_no_json(data: st.DataObject) -> None:
+    body = json.dumps({"data": [{"b64_json": "A" * _LONGER}, {"b64_json": 'B\\"' * _LONGER}]}).encode()
+    end = data.draw(st.one_of(st.integers(0, len(body) - 1), st.integers(_LONGER - 9, _LONGER + 60)))
+    assert upstream.read_json(HttpResponse(status=200, body=body[:end])) is None

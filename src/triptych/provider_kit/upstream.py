@@ -6,6 +6,7 @@ often enough (a wrong key is 400 at two vendors; a refusal can be 200).
 """
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -35,6 +36,9 @@ from triptych.spec.model import KeyCheck
 
 _MAX_WORDS = 600  # characters kept of what a provider says
 _MAX_WAIT_S = 86_400.0
+_LONG = 1 << 16  # bytes of a string that is taken over as it is
+_MOST_STRINGS = 4096  # in an answer whose long strings are looked for
+_MARK = secrets.token_hex(16)  # no answer knows it
 
 
 # Tolerant readers.
@@ -74,11 +78,68 @@ def dig(value: object, *path: str) -> Json:
 
 def read_json(response: HttpResponse) -> Json:
     """The decoded body, or None when it is no JSON."""
+    body = response.body
+    lifted = _lifted(body) if len(body) > _LONG else None
     try:
-        decoded: Json = msgspec.json.decode(response.body)
+        decoded: Json = msgspec.json.decode(body if lifted is None else lifted[0])
     except (msgspec.DecodeError, RecursionError):
         return None
-    return decoded
+    return decoded if lifted is None else _put_back(decoded, lifted[1])
+
+
+def _lifted(body: bytes) -> tuple[bytes, dict[str, str]] | None:
+    """JSON with a short name in the place of each long string of plain ASCII, and those strings by their names; None where
+    there is nothing to gain. A decoder looks at every character of a picture's megabytes for what may be escaped in it, and
+    whoever takes the base64 apart does that once more."""
+    pieces: list[bytes] = []
+    found: dict[str, str] = {}
+    done = at = 0
+    for _ in range(_MOST_STRINGS):
+        start = body.find(b'"', at)
+        if start < 0:
+            return (b"".join([*pieces, body[done:]]), found) if found else None
+        end = _closing(body, start + 1)
+        if end < 0:
+            return None
+        if end - start > _LONG and (text := _unescaped(body, start + 1, end)) is not None:
+            name = f"{_MARK}{len(found)}"
+            found[name] = text
+            pieces += [body[done : start + 1], name.encode()]
+            done = end
+        at = end + 1
+    return None
+
+
+def _closing(body: bytes, at: int) -> int:
+    """Where the string ends that `at` is inside of; -1 when it does not."""
+    while (end := body.find(b'"', at)) >= 0:
+        last = end
+        while body[last - 1] == 0x5C:  # backslashes: an odd number of them escapes the quote
+            last -= 1
+        if (end - last) % 2 == 0:
+            return end
+        at = end + 1
+    return -1
+
+
+def _unescaped(body: bytes, start: int, end: int) -> str | None:
+    """The text of a string that stands there as it is; None for one with escapes, and for a name in an object."""
+    if body.find(b"\\", start, end) >= 0 or body[end + 1 : end + 9].lstrip().startswith(b":"):
+        return None
+    try:
+        return str(memoryview(body)[start:end], "ascii")
+    except UnicodeDecodeError:
+        return None
+
+
+def _put_back(value: Json, found: Mapping[str, str]) -> Json:
+    if isinstance(value, str):
+        return found.get(value, value)
+    if isinstance(value, list):
+        return [_put_back(item, found) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _put_back(item, found) for name, item in value.items()}
+    return value
 
 
 def picture_bytes(value: object, *, urlsafe: bool = False) -> bytes | None:

@@ -3,6 +3,7 @@
 It is made from what is stored, so that it is the same whenever it is asked for.
 """
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pybase64
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from triptych.server.errors import as_json, envelope, error_response
 from triptych.server.openai_fields import ImageCall
@@ -23,6 +25,7 @@ from triptych.store.receipts import ReceiptRecord
 from triptych.studio.views import TileView, difference
 
 RECEIPT_HEADER = "X-Triptych-Receipt"
+_SMALL = 1 << 16  # bytes of an answer that is sent in one piece
 _KINDS: dict[str, type[TriptychError]] = {
     kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TriptychError)
 }
@@ -39,9 +42,12 @@ class TileFailedError(TriptychError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is sent back: pictures with their facts, or an error. `about` are the facts that an error has besides."""
+    """What is sent back: pictures with their facts, or an error. `about` are the facts that an error has besides, `base64`
+    the pictures' bytes in order, where they are sent: they stay out of `content`, so that megabytes are not copied from one
+    text into the next."""
 
     content: dict[str, Any] = field(default_factory=dict)
+    base64: tuple[bytes, ...] = field(default=(), repr=False)
     error: TriptychError | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     receipt: str | None = None
@@ -51,7 +57,17 @@ class Answer:
         headers = {**headers, **({RECEIPT_HEADER: self.receipt} if self.receipt else {})}
         if self.error is not None:
             return error_response(self.error, self.about, headers)
-        return Response(as_json(self.content), 200, {"Cache-Control": "no-store", **headers}, "application/json")
+        pieces = self._pieces()
+        return InPieces(pieces, {"Cache-Control": "no-store", **headers}, "application/json")
+
+    def _pieces(self) -> list[bytes]:
+        """The body as JSON, the base64 of each picture a piece of its own."""
+        if not self.base64:
+            return [as_json(self.content)]
+        mark = secrets.token_hex(16)
+        items = [{**item, "b64_json": mark} for item in self.content["data"]]
+        first, *others = as_json({**self.content, "data": items}).split(mark.encode())
+        return [first, *(piece for pair in zip(self.base64, others, strict=True) for piece in pair)]
 
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The last events of a stream: one for each picture, or the error."""
@@ -59,11 +75,30 @@ class Answer:
             yield "error", envelope(self.error, self.about)
             return
         shared = {name: self.content[name] for name in ("quality", "background", "usage", "triptych")}
+        texts = iter(self.base64)
         for item in self.content["data"]:
+            text = next(texts, None)
+            given = {} if text is None else {"b64_json": msgspec.Raw(b"".join((b'"', text, b'"')))}
             size = f"{item['triptych']['width']}x{item['triptych']['height']}"
             kind = item["triptych"]["media_type"].rpartition("/")[2]
-            yield "completed", {**item, **shared, "created_at": self.content["created"], "size": size,
+            yield "completed", {**item, **given, **shared, "created_at": self.content["created"], "size": size,
                                 "output_format": kind, "triptych": {**self.content["triptych"], **item["triptych"]}}  # fmt: skip
+
+
+class InPieces(Response):
+    """An answer whose body is sent piece by piece, as it lies."""
+
+    def __init__(self, pieces: Sequence[bytes], headers: Mapping[str, str], media_type: str) -> None:
+        size = sum(map(len, pieces))
+        super().__init__(None, 200, {**headers, "content-length": str(size)}, media_type)
+        self._sent = [b"".join(pieces)] if size <= _SMALL else pieces
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        *others, last = self._sent
+        for piece in others:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": last})
 
 
 def answer_of(
@@ -91,7 +126,7 @@ def answer_of(
         "output_format": first.media_type.rpartition("/")[2],
         "quality": asked.quality or "auto",
         "size": f"{first.width}x{first.height}",
-        "data": [_item(p, pictures[i] if pictures else None, base) for i, p in enumerate(tile.pictures)],
+        "data": [_item(picture, base, sent=bool(pictures)) for picture in tile.pictures],
         "usage": _usage(record.usage),
         "triptych": {
             "run": record.run_id, "tile": record.id, "endpoint": record.endpoint, "model_served": record.model_served,
@@ -101,7 +136,7 @@ def answer_of(
             "receipt": signed,
         },
     }  # fmt: skip
-    return Answer(content=content, receipt=name)
+    return Answer(content=content, base64=tuple(pybase64.b64encode(data) for data in pictures), receipt=name)
 
 
 def _failure(tile: TileView) -> TriptychError:
@@ -153,21 +188,16 @@ def _usage(usage: Usage | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _item(picture: PictureRecord, data: bytes | None, base: str) -> dict[str, Any]:
+def _item(picture: PictureRecord, base: str, *, sent: bool) -> dict[str, Any]:
     return {
-        "b64_json": None if data is None else _quoted(data),
-        "url": None if data is not None else f"{base}/api/images/{picture.id}",
+        "b64_json": None,
+        "url": None if sent else f"{base}/api/images/{picture.id}",
         "revised_prompt": picture.revised_prompt,
         "triptych": {
             "image": picture.id, "sha256": picture.sha256, "seed": picture.seed, "width": picture.width,
             "height": picture.height, "media_type": picture.media_type, "cost": msgspec.to_builtins(picture.cost),
         },
     }  # fmt: skip
-
-
-def _quoted(data: bytes) -> msgspec.Raw:
-    """Base64 as a JSON string that is ready to be sent: nobody has to look through megabytes for what to escape."""
-    return msgspec.Raw(b'"%b"' % pybase64.b64encode(data))
 
 
 def _attempt(attempt: AttemptRecord) -> dict[str, Any]:

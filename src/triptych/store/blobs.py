@@ -65,6 +65,7 @@ class FolderObjects:
     def __init__(self, folder: Path) -> None:
         self.name = f"The folder {folder}"
         self._folder = folder
+        self._held: set[Path] = set()  # folders that this process knows to be on the disk under their names
         with at(self.name):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "incoming").mkdir(exist_ok=True)
@@ -111,22 +112,33 @@ class FolderObjects:
             try:
                 incoming.replace(final)
             except FileNotFoundError:
-                final.parent.mkdir(parents=True, exist_ok=True)
+                self._make_folder(final.parent)
                 incoming.replace(final)
         finally:
             incoming.unlink(missing_ok=True)
         return final
 
+    def _make_folder(self, folder: Path) -> None:
+        missing = folder
+        while not missing.exists():
+            self._held.discard(missing)  # it was there before, and somebody took it away
+            missing = missing.parent
+        folder.mkdir(parents=True, exist_ok=True)
+
     def _flush_folders(self, final: Path, flushed: dict[Path, OSError | None]) -> OSError | None:
-        """The folders on the way to a name, each once for all files of a group."""
-        folder = final
-        while folder != self._folder:
+        """The folder of a new name, and those above it as far as they may be new themselves: each once for all files of a
+        group."""
+        folder = final.parent
+        way = [folder]
+        while folder != self._folder and folder not in self._held:
             folder = folder.parent
-            if folder not in flushed:
-                found = _try(partial(_flush, folder))
-                flushed[folder] = found
-            if flushed[folder] is not None:
-                return flushed[folder]
+            way.append(folder)
+        for one in way:
+            if one not in flushed:
+                flushed[one] = _try(partial(_flush, one))
+            if flushed[one] is not None:
+                return flushed[one]
+        self._held.update(way)
         return None
 
     def read(self, path: str) -> bytes | None:

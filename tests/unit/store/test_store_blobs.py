@@ -149,6 +149,33 @@ async def test_the_bytes_are_on_the_disk_before_they_get_their_name(
     assert named == [("content", False), (SHA[2:4], True), (SHA[:2], True), (tmp_path.name, True)]
 
 
+async def test_only_folders_that_may_be_new_are_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs = open_blobs(tmp_path)
+    await blobs.put(DATA)
+    named: list[Path] = []
+    flush = module._flush
+
+    def watched(path: Path) -> None:
+        named.append(path)
+        flush(path)
+
+    monkeypatch.setattr(module, "_flush", watched)
+    leaf = tmp_path / SHA[:2] / SHA[2:4]
+
+    async def flushed(name: str) -> list[Path]:
+        named.clear()
+        await blobs.put(b"other bytes", name)
+        return [path for path in named if path.is_dir()]
+
+    other = "00" if SHA[2:4] != "00" else "01"
+    assert await flushed(SHA[:4] + "0" * 60) == [leaf]
+    assert await flushed(SHA[:2] + other + "0" * 60) == [leaf.parent / other, leaf.parent]
+    for path in leaf.iterdir():
+        path.unlink()
+    leaf.rmdir()
+    assert await flushed(SHA[:4] + "1" * 60) == [leaf, leaf.parent]
+
+
 @pytest.mark.parametrize("step", ["write", "flush"])
 async def test_a_full_disk_is_named_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
