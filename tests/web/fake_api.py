@@ -699,6 +699,10 @@ ROUTER: Object = {
 }  # fmt: skip
 
 
+async def key_visuals(_: Fake, __: Request, ___: Any) -> Object:
+    return {"keys": {}}
+
+
 async def router(fake: Fake, request: Request, __: Any) -> Response:
     part = request.path_params["part"]
     return JSONResponse({**ROUTER[part], **(fake.router.get(part) or {})})
@@ -735,5 +739,5 @@ def app(assets: Assets | None = None) -> Starlette:
         route("/api/selection", settings, "PUT"), route("/api/spend", settings), route("/api/state", whole), route("/api/models", whole), route("/api/plan", whole, "POST"),
         route("/api/runs", lists), route("/api/runs/{id}", lists, "DELETE"), route("/api/runs/{id}/restore", lists, "POST"), route("/api/tiles/{id}", lists),
         route("/v1/router/{part}", router), route("/api/picks", pick, "GET POST DELETE"), route("/api/picks/learning", ranking, "PUT"), route("/api/picks/{id}", pick, "DELETE"),
-        route("/api/ranking", ranking), route("/api/runs/{id}/open", reveal, "POST"), route("/api/runs/{id}", one_run),
+        route("/api/key-visuals", key_visuals), route("/api/ranking", ranking), route("/api/runs/{id}/open", reveal, "POST"), route("/api/runs/{id}", one_run),
     ])  # fmt: skip

@@ -2,6 +2,7 @@
 /** Under a tile and beside a row: who drew it, which prompt it was, how long it took and what it cost. */
 import { useSignal } from '@preact/signals';
 import { LANES, count, letter, money, price, seconds, ticking } from './format.js';
+import { isKey } from './keyvisual.js';
 import * as s from './state.js';
 import { elapsed } from './status.js';
 import { h, html, later, styled } from './ui.js';
@@ -41,6 +42,7 @@ export function Caption({ t, index, live, tab }) {
   return html`<div class="cap"><p><span class="num">${letter(index)}</span><b>${t.name}</b><span class="num facts">${time && html`<span>${time}</span>`}${cost && html`<span>${cost}</span>`}</span></p>
     ${own && html`<p class="own" title=${t.prompt}>${own}</p>`}
     <p class="sub" title=${title}>${hidden ? 'Hidden until one is picked: open Compare' : html`${t.maker}${lane && ` · ${lane}`}${model?.is_ai === false ? ' · procedural, not an AI model' : ''}`}</p>
+    ${t.images.some(i => isKey(i.id)) && html`<p class="own">◆ Key visual</p>`}
     ${tries.length > 0 && html`<button type="button" class="fitted tries" tabindex=${tab} title="What happened before, in the inspector" onClick=${() => { s.inspecting.value = tries[0].id; }}>${count(tries.length, 'earlier try', 'earlier tries')}</button>`}
     ${fitted.length > 0 && html`<button type="button" class="fitted" tabindex=${tab} title="Open the inspector" onClick=${() => { s.inspecting.value = t.id; }}>≈ ${fitted[0].detail}${fitted.length > 1 ? ` · ${fitted.length - 1} more` : ''}</button>`}
   </div>`;

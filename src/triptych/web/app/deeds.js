@@ -4,6 +4,7 @@ import { batch, signal } from '@preact/signals';
 import { focusPrompt, startRun, trying } from './actions.js';
 import { call } from './api.js';
 import { count, money, price } from './format.js';
+import { choose, isKey } from './keyvisual.js';
 import * as s from './state.js';
 import { toast } from './ui.js';
 import { done } from './undo.js';
@@ -72,6 +73,8 @@ export function tileMenu(tile, image) {
   const t = tile.peek(), row = s.findRow(t.run), hidden = s.veiled(t.run);
   return [
     { name: 'Look closer', note: 'Enter', run: () => openCompare(tile, image.id) },
+    { name: 'Lineage', note: 'L', run: () => s.go(`/lineage/${t.id}`) },
+    { name: isKey(image.id) ? 'No key visual any more' : 'This is the key visual', run: () => choose(image.id) },
     { name: 'Make another', note: hidden ? '' : price(t.estimate ?? t.cost, true), run: () => retry(t, t.billed === 'unknown' ? { confirm: true } : {}) },
     ...(row ? [{ name: 'Use the prompt', run: () => reuse(row, false) }] : []),
     ...(hidden ? [] : alsoTry(t)).map(o => ({ ...o, name: o.note === 'Add one' ? o.name : `Also on ${o.name}` })),

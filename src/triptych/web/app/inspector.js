@@ -4,6 +4,7 @@ import { signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { deed } from './actions.js';
 import { ApiError, call } from './api.js';
+import { stay } from './composer.js';
 import { LANES, money, price, seconds } from './format.js';
 import * as s from './state.js';
 import { wasBilled } from './status.js';
@@ -72,7 +73,7 @@ function Recipe({ tile, row }) {
     ${image?.revised_prompt && image.revised_prompt !== tile.prompt && html`<p class="sub">The provider rewrote it to:</p><p class="prompt">${image.revised_prompt}</p>`}
     <dl>${[['Model', tile.endpoint ?? tile.model], ['Privacy', LANES[tile.lane ?? '']?.[1]], ['Size', image && `${image.width} × ${image.height}`], ['Seed', image && (image.seed ?? 'not told by the provider')], ['File', image && `${image.media_type}, ${(image.bytes / 1024).toFixed(0)} KB`], ['SHA-256', image?.sha256]]
       .filter(([, v]) => v).map(([k, v]) => html`<div><dt>${k}</dt><dd class=${k === 'SHA-256' ? 'num hash' : ''}>${v}</dd></div>`)}</dl>
-    ${row && html`<div class="next"><button type="button" class="btn small" onClick=${() => deed('reuse', row)}>Use all</button><button type="button" class="btn small" onClick=${() => deed('reuse', row, false)}>Prompt only</button></div>`}</section>`;
+    ${row && html`<div class="next"><button type="button" class="btn small" onClick=${() => deed('reuse', row)}>Use all</button><button type="button" class="btn small" onClick=${() => deed('reuse', row, false)}>Prompt only</button><a class="btn small" href=${`/lineage/${tile.id}`} onClick=${stay}>Lineage</a></div>`}</section>`;
 }
 
 /** @param {{ tile: Tile }} props */

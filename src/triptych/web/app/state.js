@@ -152,6 +152,7 @@ const HANDLERS = /** @type {Record<string, (data: any) => void>} */ ({
   tile: ({ run, ...update }) => { const known = findRow(run); if (known) change(known, update); },
   models: update => { models.value = update.models; providers.value = update.providers; orderRule.value = update.order_rule; },
   spend: update => { spend.value = update; },
+  lineage: update => import('./keyvisual.js').then(m => m.told(update)),
   reset: () => { reload().catch(() => { online.value = false; }); },
 });
 

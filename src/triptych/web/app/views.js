@@ -11,6 +11,7 @@ const VIEWS = /** @type {Record<string, any>} */ ({
   models: view(() => import('./models.js'), 'Models'),
   router: view(() => import('./router.js'), 'Router', 'router'),
   ranking: view(() => import('./ranking.js'), 'Ranking', 'ranking'),
+  lineage: view(() => import('./lineage.js'), 'Lineage', 'lineage'),
 });
 
 /** Every view that opens without a picture, for the palette. */
