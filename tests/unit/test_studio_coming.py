@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.unit.studio_doubles import WIRE, Bench, Play, bench, model, picture, result
 
+from triptych.spec.errors import StorageError
 from triptych.spec.image import Cost, ImageRequest, ImageResult
 from triptych.spec.model import CallContext, Sent
 from triptych.studio.views import TileView
@@ -17,9 +18,10 @@ async def several(request: ImageRequest, context: CallContext) -> ImageResult:
     return result(*(picture(40, 40 + place) for place in range(request.n)))
 
 
-async def dies_with(b: Bench, n: int, kept: int) -> str:
-    """A tile whose process dies with so many of its files kept; the next process has looked after it."""
-    put, left, there = b.blobs.put, [kept], asyncio.Event()
+async def dies_with(b: Bench, n: int, kept: int) -> tuple[str, asyncio.Event]:
+    """A tile whose process dies with so many of its files kept; the next process has looked after it. The event lets
+    the writes that never came through fail."""
+    put, left, there, over = b.blobs.put, [kept], asyncio.Event(), asyncio.Event()
 
     async def keep(data: bytes, sha256: str | None = None) -> str:
         if left[0] > 0:
@@ -27,7 +29,8 @@ async def dies_with(b: Bench, n: int, kept: int) -> str:
         left[0] -= 1
         if left[0] <= 0:
             there.set()
-            await asyncio.Event().wait()
+            await over.wait()
+            raise StorageError("The process is gone.")
         return sha256 or ""
 
     b.blobs.put = keep  # type: ignore[method-assign]
@@ -36,7 +39,7 @@ async def dies_with(b: Bench, n: int, kept: int) -> str:
         await there.wait()
     b.blobs.put = put  # type: ignore[method-assign]
     await b.restarted().recover()
-    return run.tiles[0].record.id
+    return run.tiles[0].record.id, over
 
 
 async def seen(b: Bench, tile: str) -> TileView:
@@ -51,7 +54,9 @@ async def seen(b: Bench, tile: str) -> TileView:
 async def made(tmp_path: Path, play: Play, *, per_call: int, n: int, kept: int) -> tuple[TileView, int]:
     one = model("a/one", play=play, max_images_per_call=per_call)
     async with bench(tmp_path, one) as b:
-        view = await seen(b, await dies_with(b, n, kept))
+        tile, over = await dies_with(b, n, kept)
+        view = await seen(b, tile)
+        over.set()
         for shot in view.pictures:
             assert await b.blobs.has(shot.sha256)
         return view, len(one.asked)

@@ -36,6 +36,7 @@ from triptych.store.blobs import open_blobs
 from triptych.store.bus import MemoryBus
 from triptych.store.records import SqlRecordStore, open_store
 from triptych.store.vault import FileVault
+from triptych.studio.batches import Batches
 from triptych.studio.credentials import Credentials
 from triptych.studio.gallery import Gallery
 from triptych.studio.lineage import Lineage
@@ -65,6 +66,7 @@ class App:
     caps: CapBook
     router: Router
     studio: Studio
+    batches: Batches
     picks: Picks
     gallery: Gallery
     lineage: Lineage
@@ -134,7 +136,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> App:
         outpaint = Outpaint(studio.pictures, blobs, workshop)
         on_failure.pop_all()
     return App(gallery=gallery, lineage=lineage, outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
-               models=models, caps=caps, router=router, studio=studio, picks=picks, owners=owners, receipts=receipts, witness=witness,
+               models=models, caps=caps, router=router, studio=studio, batches=Batches(studio), picks=picks, owners=owners, receipts=receipts, witness=witness,
                health_news=health_news, session=secrets.token_urlsafe(24))  # fmt: skip
 
 

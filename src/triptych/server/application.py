@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from triptych.app.container import App
 from triptych.app.model_views import listed, model_views
 from triptych.server.auth import LocalOnly
+from triptych.server.batches_api import BatchesApi
 from triptych.server.errors import HANDLERS
 from triptych.server.events import events_response
 from triptych.server.gallery_api import GalleryApi
@@ -125,6 +126,7 @@ def build(
             *witness.routes(),
             *receipts.routes(),
             *usage.routes(),
+            *BatchesApi(app).routes(),
             *PicksApi(app).routes(),
             *GalleryApi(app).routes(),
             *LineageApi(app).routes(),

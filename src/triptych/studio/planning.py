@@ -158,7 +158,7 @@ class Planner:
             or sizes
             or _nobody_can(per_model)
             or reference_problem(plan.references for plan in per_model.values() if plan.ok)
-            or await self._over_caps(total, budget, asked.project)
+            or await self.over_caps(total, budget, asked.project)
         )
         view = PlanView(
             prompts=prompt.total, images=images_in_all, total=total, known_micro_usd=known,
@@ -251,7 +251,8 @@ class Planner:
         return ModelPlan(ok=reason is None, reason=reason, images=images, cost=cost,
                          adjustments=tuple(item for item in adjustments.values() if item.feature != "previews"))  # fmt: skip
 
-    async def _over_caps(self, total: Cost, budget: int | None, project: str | None) -> TriptychError | None:
+    async def over_caps(self, total: Cost, budget: int | None, project: str | None) -> TriptychError | None:
+        """What a cap has against this total, None when there is room."""
         amount = total.amount_micro_usd
         caps = self._caps()
         run = min((cap for cap in (caps.run, budget) if cap is not None), default=None)

@@ -31,9 +31,10 @@ from triptych.studio.picks import picked_of
 from triptych.studio.pictures import Pictures
 from triptych.studio.planning import Asked, Planner, check_text, today
 from triptych.studio.prompt import DEFAULT_LIMIT
+from triptych.studio.queue import Queue
 from triptych.studio.recovery import Recovery
 from triptych.studio.requests import ratio_of, request_from_json, request_json
-from triptych.studio.terms import DEADLINE_S, for_lane, routing_settings, terms_of, tile_nonce
+from triptych.studio.terms import AT_ONCE, DEADLINE_S, for_lane, routing_settings, terms_of, tile_nonce
 from triptych.studio.tiles import Tiles
 from triptych.studio.variation import is_derived, varied
 from triptych.studio.veil import is_veiled
@@ -90,10 +91,11 @@ class Studio:
         self._intake = Intake(blobs, workshop, clock, credentials)
         announcer = Announcer(bus, clock, self._live_view)
         hearing = Hearing(store, clock, announcer, self._card_of)
-        self._planner = Planner(registry=registry, pictures=self.pictures, store=store, clock=clock, caps=caps,
+        self.queue = Queue(store, announcer.now)
+        self.planner = Planner(registry=registry, pictures=self.pictures, store=store, clock=clock, caps=caps,
                                 price=price, typical=router.typical_seconds, limit=prompt_limit)  # fmt: skip
         self._tiles = Tiles(store=store, router=router, intake=self._intake, announcer=announcer, hearing=hearing,
-                            clock=clock, spent=self._publish_spend)  # fmt: skip
+                            clock=clock, spent=self._publish_spend, queue=self.queue)  # fmt: skip
         self._recovery = Recovery(store=store, blobs=blobs, registry=registry, tiles=self._tiles, clock=clock,
                                   caps=caps, owner=owner, deadline_s=deadline_s)  # fmt: skip
 
@@ -104,7 +106,7 @@ class Studio:
 
         Raises NotFoundError for a picture that is not there.
         """
-        return (await self._planner.draft(asked)).view
+        return (await self.planner.draft(asked)).view
 
     async def start(
         self,
@@ -120,40 +122,38 @@ class Studio:
         Raises UnknownModelError with the near names, BadRequestError with what is wrong, BudgetError for a cap that has
         no room; nothing is sent then.
         """
-        draft = await self._planner.draft(asked)
+        draft = await self.planner.draft(asked)
         if draft.problem is not None:
             raise draft.problem
-        run = RunRecord(id=new_id("run", self._clock.now_ms()), created_ms=self._clock.now_ms(), text=asked.text,
-                        source=source, settings={**settings_of(asked, draft), **routing_settings(NO_FLOORS, nonce)})  # fmt: skip
-        tiles = [
-            self._tile(run, position, model, request, cost)
-            for position, (model, request, cost) in enumerate(draft.tiles())
-        ]
-        return await self._launch(run, tiles, claim)
+        settings: JsonObject = {**settings_of(asked, draft), **routing_settings(NO_FLOORS, nonce)}
+        return await self.begin(asked.text, list(draft.tiles()), settings, source=source, claim=claim)
 
-    async def start_single(
-        self,
-        request: ImageRequest,
-        *,
-        model: str,
-        source: Source = "api",
-        lane_floor: Lane | None = None,
-        allow_model_failover: bool = False,
-        floors: Floors = NO_FLOORS,
-        nonce: str | None = None,
-        hedge: bool = False,
-        api_key: str | None = None,
-        project: str | None = None,
-        claim: IdempotencyRecord | None = None,
-    ) -> RunView:
+    async def begin(self, text: str, made: Sequence[tuple[str, ImageRequest, Cost]], settings: JsonObject, *,
+                    source: Source = "studio", claim: IdempotencyRecord | None = None, run_id: str | None = None,
+                    hidden: bool = False) -> RunView:  # fmt: skip
+        """Starts a run of tiles that were read and priced already. Many tiles of the page's are a batch, which goes
+        through the queue; a `hidden` one is in no list of rows."""
+        now = self._clock.now_ms()
+        if source == "studio" and (hidden or len(made) > AT_ONCE):
+            settings = {**settings, "batch": True}
+        run = RunRecord(id=run_id or new_id("run", now), created_ms=now, text=text, source=source, settings=settings,
+                        deleted=hidden)  # fmt: skip
+        tiles = [self._tile(run, position, *one) for position, one in enumerate(made)]
+        return await finish(self._launch(run, tiles, claim))
+
+    async def start_single(self, request: ImageRequest, *, model: str, source: Source = "api",
+                           lane_floor: Lane | None = None, allow_model_failover: bool = False,
+                           floors: Floors = NO_FLOORS, nonce: str | None = None, hedge: bool = False,
+                           api_key: str | None = None, project: str | None = None,
+                           claim: IdempotencyRecord | None = None) -> RunView:  # fmt: skip
         """Starts one tile with all `request.n` pictures; its prompt is sent as it is, without the grammar.
 
         Raises UnknownModelError, and BadRequestError for a size far from everything the model makes.
         """
         check_text(request.prompt)
-        names = self._planner.names()
+        names = self.planner.names()
         chosen = names.resolve(model, see="GET /v1/models")
-        self._planner.check_size(names, chosen, request)
+        self.planner.check_size(names, chosen, request)
         settings: dict[str, Json] = {"models": [chosen], "n": request.n, "lane_floor": lane_floor,
                                      "allow_model_failover": allow_model_failover, "api_key": api_key,
                                      "project": project, **routing_settings(floors, nonce, hedge=hedge)}  # fmt: skip
@@ -161,9 +161,9 @@ class Studio:
         run = RunRecord(id=new_id("run", now), created_ms=now, text=request.prompt, source=source, settings=settings)
         for image in (*request.images, *((request.mask,) if request.mask else ())):
             await self._blobs.put(image.data)
-        cost = self._planner.estimate(names, chosen, request)
+        cost = self.planner.estimate(names, chosen, request)
         tile, _ = self._tile(run, 0, chosen, request, cost)
-        return await self._launch(run, [(replace(tile, nonce=nonce), request)], claim)
+        return await finish(self._launch(run, [(replace(tile, nonce=nonce), request)], claim))
 
     async def add_model(
         self, run_id: str, model: str, nonce: str | None = None, claim: IdempotencyRecord | None = None
@@ -172,16 +172,16 @@ class Studio:
         `start`."""
         run = await self._run(run_id)
         if run.settings.get("grammar"):
-            draft = await self._planner.draft(asked_again(run, model))
+            draft = await self.planner.draft(asked_again(run, model))
             if draft.problem is not None:
                 raise draft.problem
             made = list(draft.tiles())
         else:
             first = (await self._store.tiles_of([run_id]))[run_id][0]
-            names = self._planner.names()
+            names = self.planner.names()
             request = await request_from_json(first.request, self._blobs)
             chosen = names.resolve(model)
-            made = [(chosen, request, self._planner.estimate(names, chosen, request))]
+            made = [(chosen, request, self.planner.estimate(names, chosen, request))]
         return await finish(self._add_all(run, made, nonce, claim))
 
     async def _add_all(
@@ -274,12 +274,12 @@ class Studio:
                 hint="Look at the provider's own page, then confirm.", param="confirm", billed="unknown",
             )  # fmt: skip
         run = await self._run(old.run_id)
-        names = self._planner.names()
+        names = self.planner.names()
         chosen = names.resolve(model or old.model)
         request = await request_from_json(old.request, self._blobs)
         if is_derived(request) and not names.repeats_itself(chosen):
             request = replace(request, seed=None)
-        cost = self._planner.estimate(names, chosen, request)
+        cost = self.planner.estimate(names, chosen, request)
         again = (chosen, request, cost)
         return await finish(self._add_retry(run, old, again, claim, confirm=confirm, nonce=nonce))
 
@@ -298,7 +298,7 @@ class Studio:
         model, asked, cost = again
         while True:
             place, request = await self._next_position(run.id), asked
-            if old.state == "done" and old.model == model and self._planner.names().repeats_itself(model):
+            if old.state == "done" and old.model == model and self.planner.names().repeats_itself(model):
                 request = varied(request, place * request.n)
             tile = replace(self._tile(run, place, model, request, cost, nonce=nonce)[0], retry_of=old.id)
             added = await self._store.add_tiles([tile], answered(claim, [tile]), once=not confirm)
@@ -393,7 +393,8 @@ class Studio:
     async def recover(self, owner_alive: Callable[[str], bool] = lambda _: False) -> int:
         """Looks after the tiles that an earlier process left unfinished; returns how many. `owner_alive` says whether
         another process still holds a tile. To be called once, before anything is started."""
-        return await self._recovery.recover(owner_alive)
+        async with self.queue.taken_up():
+            return await self._recovery.recover(owner_alive)
 
     async def shutdown(self) -> None:
         """Ends all tiles in order; jobs at providers go on and are re-attached after the next start."""
@@ -416,18 +417,14 @@ class Studio:
     async def _launch(
         self, run: RunRecord, tiles: Sequence[tuple[TileRecord, ImageRequest]], claim: IdempotencyRecord | None
     ) -> RunView:
-        """Stored and begun, or neither: a caller that is cancelled meanwhile does not come between."""
-        return await finish(self._store_and_begin(run, tiles, claim))
-
-    async def _store_and_begin(
-        self, run: RunRecord, tiles: Sequence[tuple[TileRecord, ImageRequest]], claim: IdempotencyRecord | None
-    ) -> RunView:
+        """Stored and begun, or neither. To be called inside of `finish`, so that no caller comes between."""
         records = [tile for tile, _ in tiles]
         await self._store.save_run(run, records, answered(claim, records))
         terms = terms_of(run, self._caps(), self._deadline_s)
         lives = [self._tiles.enlist(tile, blind=terms.blind) for tile, _ in tiles]
         view = run_view(run, [self._live_view(live) for live in lives])
-        self._bus.publish("run", view.page)
+        if not run.deleted:
+            self._bus.publish("run", view.page)
         for live, (_, request) in zip(lives, tiles, strict=True):
             self._tiles.start(live, request, for_lane(terms, self._lane_of(live.record)))
         return view
@@ -489,7 +486,7 @@ class Studio:
         return found.model.card if (found := self._registry.endpoints().get(name)) is not None else None
 
     def _lane_of(self, record: TileRecord) -> Lane | None:
-        return next((card.lane for card in self._planner.names().served_by(record.model)), None)
+        return next((card.lane for card in self.planner.names().served_by(record.model)), None)
 
     async def _publish_spend(self) -> None:
         if self._tiles.any_blind:

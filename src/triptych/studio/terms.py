@@ -38,6 +38,7 @@ class Terms:
     deadline_s: float = DEADLINE_S
     hedge: bool = False
     blind: bool = False
+    batch: bool = False
 
 
 def read_project(field: str, value: object) -> str:
@@ -95,6 +96,7 @@ def terms_of(run: RunRecord, caps: Caps, deadline_s: float) -> Terms:
         deadline_s=deadline_s,
         hedge=settings.get("hedge") is True,
         blind=is_veiled(run),
+        batch=settings.get("batch") is True,
     )
 
 

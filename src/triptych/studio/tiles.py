@@ -14,7 +14,7 @@ import structlog
 from triptych.router.errand import DETACH
 from triptych.router.execute import Router
 from triptych.spec.clock import Clock
-from triptych.spec.errors import CancelledByUserError, EmptyAnswerError, StorageError, TriptychError
+from triptych.spec.errors import BudgetError, CancelledByUserError, EmptyAnswerError, StorageError, TriptychError
 from triptych.spec.image import UNKNOWN_COST, ImageRequest
 from triptych.spec.records import FINAL_STATES, PictureRecord, TileRecord, TileState
 from triptych.spec.routing import Arrived, Leg, RoutedResult, RouteEvent, Tell
@@ -24,6 +24,7 @@ from triptych.studio.failures import bill_words, came_words, cost_after, interna
 from triptych.studio.hearing import Hearing
 from triptych.studio.ingest import Intake
 from triptych.studio.live import Announcer, Live
+from triptych.studio.queue import Queue
 from triptych.studio.shared import Shared
 from triptych.studio.terms import AT_ONCE, Terms
 from triptych.studio.views import Now, TileNews
@@ -45,6 +46,7 @@ class Tiles:
         hearing: Hearing,
         clock: Clock,
         spent: Callable[[], Awaitable[None]],
+        queue: Queue,
     ) -> None:
         self._store = store
         self._router = router
@@ -54,6 +56,7 @@ class Tiles:
         self._clock = clock
         self._arrivals = Arrivals(store, intake, announcer)
         self._spent = Shared(spent)
+        self._queue = queue
         self._live: dict[str, Live] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
 
@@ -82,6 +85,7 @@ class Tiles:
     def start(self, live: Live, request: ImageRequest, terms: Terms) -> None:
         """Begins the work on an enlisted tile."""
         record = live.record
+        live.batch = terms.batch
         work = self._router.run
         self._launch(
             live,
@@ -124,6 +128,7 @@ class Tiles:
     async def shutdown(self) -> None:
         """Ends all work: what has a job at a provider stays as it is, to be re-attached, and so does what was never sent
         or costs nothing, to be started anew; the rest ends as lost. Pictures that have come are kept first."""
+        self._queue.close()
         waiting = list(self._live.values())
         for live in waiting:
             await self._interrupt(live, "shutdown")
@@ -147,9 +152,8 @@ class Tiles:
         """The tile task: whatever happens inside ends in a final state of this tile alone."""
         live.begun.set()
         try:
-            async with self._slots.setdefault(live.record.model, asyncio.Semaphore(AT_ONCE)):
-                result = await call()
-                await self._receive(live, request, result)
+            while not await self._turn(live, request, call):
+                pass
         except asyncio.CancelledError:
             await self._stopped(live)
         except TriptychError as error:
@@ -162,6 +166,22 @@ class Tiles:
             await self._end(live, replace(live.record, state="failed", error=error_record, billed=billed, cost=cost))
         finally:
             self._dismiss(live)
+
+    async def _turn(self, live: Live, request: ImageRequest, call: Callable[[], Awaitable[RoutedResult]]) -> bool:
+        """Works on the tile when its turn has come. False when a cap had no room and nothing was sent: the batch is
+        paused then, and the tile waits in it again."""
+        async with self._queue.turn(live), self._slots.setdefault(live.record.model, asyncio.Semaphore(AT_ONCE)):
+            try:
+                result = await call()
+            except BudgetError as error:
+                if not live.batch or live.billed() != "no":
+                    raise
+                await self._queue.hold(live, error)
+                live.now = Now()
+                await self._hearing.save(live, replace(live.record, state="queued", started_ms=None))
+                return False
+            await self._receive(live, request, result)
+            return True
 
     async def _receive(self, live: Live, request: ImageRequest, result: RoutedResult) -> None:
         live.now = Now(preview=live.now.preview)
