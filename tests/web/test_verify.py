@@ -10,14 +10,22 @@ from typing import Any, get_args
 import msgspec
 import pytest
 from playwright.sync_api import Page
+from tests.unit import fee_cases
 from tests.vectors import make, make_receipts
 from tests.vectors.many import stored
 from tests.web.conftest import Opener
 
+from triptych.catalog.load import load_cards
+from triptych.network.check_fee import fee_line
+from triptych.network.published import cards_in
 from triptych.router.bundle import read_bundle
 from triptych.router.filters import FIELDS, OPS
+from triptych.router.parts import price_of
+from triptych.router.policy import catalogue_body
 from triptych.spec.errors import SettingsError
+from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Size, Usage
 from triptych.spec.model import LANES
+from triptych.spec.price import estimate, from_usage
 from triptych.spec.routing import Candidate, EndpointState, Features, Reason
 from triptych.web import VERSION, Assets
 
@@ -133,6 +141,15 @@ REFUSED: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+def test_a_fee_is_checked_in_the_same_words_in_the_browser(visit: Opener) -> None:
+    script = """
+        const { feeLine } = await use('fee');
+        return given.map(([payload, fees]) => feeLine(payload, fees));
+    """
+    found = run(visit(), script, [[payload, fees] for payload, fees, *_ in fee_cases.CASES])
+    assert found == [msgspec.to_builtins(fee_line(payload, fees)) for payload, fees, *_ in fee_cases.CASES]
+
+
 def test_a_policy_that_python_refuses_is_refused_in_the_browser(visit: Opener) -> None:
     script = """
         const { readPolicy } = await use('policy'), { Wrong } = await use('bytes');
@@ -170,6 +187,47 @@ def test_every_golden_receipt_says_the_same_words_in_the_browser(visit: Opener) 
     found = run(visit(), script, RECEIPTS["cases"])
     for name, case in RECEIPTS["cases"].items():
         assert found[name] == case["lines"], name
+
+
+def shapes() -> list[ImageRequest]:
+    """Requests of every kind that a price depends on."""
+    picture = InputImage(data=b"", media_type="image/png", sha256="", width=1, height=1)
+    plain: list[dict[str, Any]] = [
+        {}, *({"size": Size(*one)} for one in ((1024, 1024), (1536, 1024), (777, 1333), (4096, 512), (1, 1), (3840, 2160))),
+        *({"aspect_ratio": AspectRatio(*one)} for one in ((1, 1), (16, 9), (9, 21), (4, 5))),
+        *({"resolution": one} for one in ("512", "1k", "2K", "4k", "8k")), {"resolution": "4k", "aspect_ratio": AspectRatio(3, 2)},
+        *({"quality": one} for one in ("auto", "low", "medium", "high", "hd", "draft")), {"background": "transparent"},
+    ]  # fmt: skip
+    return [
+        ImageRequest(prompt="", n=n, images=(picture,) * inputs, **one)
+        for one in plain
+        for n, inputs in ((1, 0), (1, 1), (5, 3))
+    ]
+
+
+def test_every_card_of_the_catalogue_costs_the_same_in_the_browser(visit: Opener) -> None:
+    """Each card for each shape of request, by the table and by tokens."""
+    body = catalogue_body(load_cards())
+    cards, usage = (
+        cards_in(body),
+        Usage(input_text_tokens=11, input_image_tokens=300, output_tokens=4160, output_image_tokens=4000),
+    )
+    here = {}
+    for name, card in cards.items():
+        totals = [price_of(card, one, estimate).amount_micro_usd for one in shapes()]
+        counted = [from_usage(card, usage, one) for one in shapes()]
+        here[name] = [totals, [None if one is None else one.amount_micro_usd for one in counted]]
+    asks = [{"n": one.n, "size": one.size and {"width": one.size.width, "height": one.size.height}, "resolution": one.resolution,
+             "aspect_ratio": one.aspect_ratio and {"width": one.aspect_ratio.width, "height": one.aspect_ratio.height},
+             "quality": one.quality, "background": one.background, "inputs": len(one.images), "options": {}} for one in shapes()]  # fmt: skip
+    script = """
+        const { cardsIn } = await use('published'), { fromUsage, priceOf } = await use('cost');
+        return Object.fromEntries([...cardsIn(given.body)].map(([name, card]) => [name, [given.asks.map(ask => priceOf(card, ask).amount), given.asks.map(ask => fromUsage(card, given.usage, ask))]]));
+    """
+    found = run(visit(), script, {"body": body.decode(), "asks": asks, "usage": msgspec.to_builtins(usage)})
+    assert found == here
+    assert len({one for totals, _ in here.values() for one in totals}) > 50
+    assert any(one is not None for _, counted in here.values() for one in counted)
 
 
 def test_every_golden_header_is_read_the_same_in_the_browser(visit: Opener) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from triptych.network.check_fee import fee_line
 from triptych.network.evidence import Line, Opening, RequestFor
 from triptych.network.named import File, Files, others, rules
 from triptych.network.published import cards_in
@@ -216,11 +217,4 @@ def _fee(payload: Mapping[str, Any], policy: File) -> Line:
     fees = said.get("fees") if said else None
     if not isinstance(fees, dict):
         return Line("fee", "not checked", f"{told} Give the policy, which declares the fee.")
-    amount = (payload.get("cost") or {}).get("amount_micro_usd") or 0
-    try:
-        declared = int(amount) * int(fees.get("per_mille", 0)) // 1000 + int(fees.get("per_request_micro_usd", 0))
-    except (TypeError, ValueError):
-        return Line("fee", "not checked", "The fees of the policy cannot be read.")
-    if fee == declared:
-        return Line("fee", "proved", f"{usd(fee)} is the fee that the policy declares.")
-    return Line("fee", "FALSE", f"{usd(fee)} is stated; the policy declares {usd(declared)}.")
+    return fee_line(payload, fees)

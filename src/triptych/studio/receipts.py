@@ -107,7 +107,7 @@ def facts_of(tile: TileRecord, pictures: Sequence[PictureRecord], facts: Facts, 
         "inputs": _inputs(tile.request),
         "outputs": [_output(one) for one in pictures[:MAX_PICTURES]],
         "billed": tile.billed,
-        "fee_micro_usd": 0,
+        "fee_micro_usd": sum(one.fee_micro_usd for one in facts.attempts),
     }
     if decision is not None:
         body["decision"] = decision_json(decision)
@@ -179,6 +179,8 @@ def _attempt(attempt: AttemptRecord, salt: bytes, job: tuple[str, str] | None) -
     }
     if attempt.cost is not None:
         said["cost"] = {"amount_micro_usd": attempt.cost.amount_micro_usd, "source": attempt.cost.source}
+    if attempt.fee_micro_usd:
+        said["fee_micro_usd"] = attempt.fee_micro_usd
     if attempt.error is not None:
         said["error"] = _error(attempt.error)
     if attempt.epoch:

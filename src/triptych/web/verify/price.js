@@ -3,6 +3,7 @@
  * triptych.network.check_price. */
 import { Wrong, bytes, hex, hmac, joined, unhex } from './bytes.js';
 import { delivered, estimate, fromUsage, hasUnpriced } from './cost.js';
+import { feeLine } from './fee.js';
 import { isObject, isWhole, parse } from './json.js';
 import { orNull, text } from './kinds.js';
 import { line, usd, words } from './line.js';
@@ -164,7 +165,5 @@ function fee(payload, { policy }) {
     words(error);
     return line('fee', 'not checked', 'The fees of the policy cannot be read.');
   }
-  const declared = Math.floor((payload.cost?.amount_micro_usd ?? 0) * fees.per_mille / 1000) + fees.per_request_micro_usd;
-  if (stated === declared) return line('fee', 'proved', `${usd(stated)} is the fee that the policy declares.`);
-  return line('fee', 'FALSE', `${usd(stated)} is stated; the policy declares ${usd(declared)}.`);
+  return feeLine(payload, fees);
 }
