@@ -39,6 +39,7 @@ from triptych.store.vault import FileVault
 from triptych.studio.batches import Batches
 from triptych.studio.credentials import Credentials
 from triptych.studio.gallery import Gallery
+from triptych.studio.grid import Grids
 from triptych.studio.lineage import Lineage
 from triptych.studio.outpaint import Outpaint
 from triptych.studio.picks import Picks
@@ -67,6 +68,7 @@ class App:
     router: Router
     studio: Studio
     batches: Batches
+    grids: Grids
     picks: Picks
     gallery: Gallery
     lineage: Lineage
@@ -136,7 +138,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> App:
         outpaint = Outpaint(studio.pictures, blobs, workshop)
         on_failure.pop_all()
     return App(gallery=gallery, lineage=lineage, outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
-               models=models, caps=caps, router=router, studio=studio, batches=Batches(studio), picks=picks, owners=owners, receipts=receipts, witness=witness,
+               models=models, caps=caps, router=router, studio=studio, batches=Batches(studio), grids=Grids(studio, clock), picks=picks, owners=owners, receipts=receipts, witness=witness,
                health_news=health_news, session=secrets.token_urlsafe(24))  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from triptych.server.batches_api import BatchesApi
 from triptych.server.errors import HANDLERS
 from triptych.server.events import events_response
 from triptych.server.gallery_api import GalleryApi
+from triptych.server.grid_api import GridApi
 from triptych.server.lineage_api import LineageApi
 from triptych.server.openai_images import ImagesApi
 from triptych.server.outpaint_api import OutpaintApi
@@ -127,6 +128,7 @@ def build(
             *receipts.routes(),
             *usage.routes(),
             *BatchesApi(app).routes(),
+            *GridApi(app).routes(),
             *PicksApi(app).routes(),
             *GalleryApi(app).routes(),
             *LineageApi(app).routes(),
