@@ -2,7 +2,7 @@
 
 import io
 import json
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from PIL import Image
@@ -45,7 +45,7 @@ async def test_the_recipe_is_in_the_file_of_every_kind(media_type: EncodedType) 
     assert header(made).media_type == media_type
     info = Image.open(io.BytesIO(made)).info
     xmp = info.get("xmp") or info["XML:com.adobe.xmp"]
-    found = next(ElementTree.fromstring(xmp).iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"))
+    found = next(ET.fromstring(xmp).iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"))
     assert found.attrib[f"{{{RECIPE_SPACE}}}Recipe"] == RECIPE
     assert b"triptych" not in plain
 

@@ -10,6 +10,7 @@ import structlog
 from triptych.app.caps import CapBook
 from triptych.app.credentials import open_credentials
 from triptych.app.health_news import HealthNews
+from triptych.app.kits import KitDesk, open_kits
 from triptych.app.log_set_up import open_identity
 from triptych.app.models import Models
 from triptych.app.owners import Owners
@@ -71,6 +72,7 @@ class App:
     grids: Grids
     picks: Picks
     gallery: Gallery
+    kits: KitDesk
     lineage: Lineage
     outpaint: Outpaint
     owners: Owners
@@ -137,7 +139,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> App:
         lineage = Lineage(store, store.lineage, store.gallery, models, bus, clock)
         outpaint = Outpaint(studio.pictures, blobs, workshop)
         on_failure.pop_all()
-    return App(gallery=gallery, lineage=lineage, outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
+    return App(kits=open_kits(store, studio, outpaint, workshop, credentials, clock), gallery=gallery, lineage=lineage, outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
                models=models, caps=caps, router=router, studio=studio, batches=Batches(studio), grids=Grids(studio, clock), picks=picks, owners=owners, receipts=receipts, witness=witness,
                health_news=health_news, session=secrets.token_urlsafe(24))  # fmt: skip
 

@@ -18,6 +18,7 @@ from triptych.server.errors import HANDLERS
 from triptych.server.events import events_response
 from triptych.server.gallery_api import GalleryApi
 from triptych.server.grid_api import GridApi
+from triptych.server.kit_api import KitApi
 from triptych.server.lineage_api import LineageApi
 from triptych.server.openai_images import ImagesApi
 from triptych.server.outpaint_api import OutpaintApi
@@ -131,6 +132,7 @@ def build(
             *GridApi(app).routes(),
             *PicksApi(app).routes(),
             *GalleryApi(app).routes(),
+            *KitApi(app).routes(),
             *LineageApi(app).routes(),
             *OutpaintApi(app).routes(),
             Route("/v1/models", site.openai_models),

@@ -28,6 +28,8 @@ from triptych.store.receipts import ReceiptRecord
 
 Embedded = Literal["embedded", "off", "not_installed", "unsupported", "failed"]
 _SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+SOURCE_LABEL = f"{RECEIPT_LABEL}-of-source"
+"""The assertion of a derived file: the receipt of the picture that it was made of, which does not sign the file itself."""
 _TAKEN = frozenset({"image/png", "image/jpeg", "image/webp"})
 _log = structlog.get_logger("triptych.credentials")
 
@@ -87,21 +89,38 @@ class Credentials:
         self, tile: TileRecord, picture: PictureRecord, data: bytes, receipt: ReceiptRecord | None, *, is_ai: bool
     ) -> Delivered:
         """The file for a person to keep. A picture is never lost over its credentials: without them it goes as it is."""
-        if not self.on or picture.media_type not in _TAKEN:
-            return Delivered(data, "off" if not self.on else "unsupported")
-        if not self.installed():
-            return Delivered(data, "not_installed")
+        if (why := self._not_here(picture.media_type)) is not None:
+            return Delivered(data, why)
         try:
             parent = await self._parent(tile, picture, data)
-            said = manifest(tile, picture, receipt, is_ai=is_ai, edited=parent is not None)
-            made = await self.workshop.embed_credentials(
-                data, said, chain=self.key.chain, sign=self.key.sign, parent=parent or b""
-            )
         except TriptychError as error:
             _log.warning("a picture goes without content credentials", picture=picture.id, reason=error.message)
             return Delivered(data, "failed")
+        said = manifest(tile, picture, receipt, is_ai=is_ai, edited=parent is not None)
+        return await self._embedded(data, said, parent or b"")
+
+    async def derive(self, data: bytes, media_type: str, said: Mapping[str, Any], original: bytes) -> Delivered:
+        """A file that was made here of a kept picture, `said` by `derived_manifest`, with that picture as what it came of."""
+        if (why := self._not_here(media_type)) is not None:
+            return Delivered(data, why)
+        return await self._embedded(data, said, original)
+
+    def _not_here(self, media_type: str) -> Embedded | None:
+        """Why a file gets no credentials; None when it does."""
+        if not self.on or media_type not in _TAKEN:
+            return "off" if not self.on else "unsupported"
+        return None if self.installed() else "not_installed"
+
+    async def _embedded(self, data: bytes, said: Mapping[str, Any], parent: bytes) -> Delivered:
+        try:
+            made = await self.workshop.embed_credentials(
+                data, said, chain=self.key.chain, sign=self.key.sign, parent=parent
+            )
+        except TriptychError as error:
+            _log.warning("a picture goes without content credentials", reason=error.message)
+            return Delivered(data, "failed")
         if not await asyncio.to_thread(lambda: bare(made) == bare(data)):
-            _log.warning("content credentials changed a picture; it goes without them", picture=picture.id)
+            _log.warning("content credentials changed a picture; it goes without them")
             return Delivered(data, "failed")
         return Delivered(made, "embedded")
 
@@ -145,6 +164,23 @@ def manifest(
         actions = [opened, {"action": "c2pa.edited", **made}]
     elif edited:
         actions = [opened, *([{"action": "c2pa.transcoded"}] if picture.received else [])]
+    return _manifest(actions, RECEIPT_LABEL, tile, picture, receipt)
+
+
+def derived_manifest(
+    tile: TileRecord, picture: PictureRecord, receipt: ReceiptRecord | None, *, cropped: bool
+) -> dict[str, Json]:
+    """The manifest of a file that was cut out of a kept picture, or brought to another size or type, on this machine. The
+    receipt named in it is that picture's, and does not sign this file."""
+    opened: dict[str, Json] = {"action": "c2pa.opened", "parameters": {"ingredientIds": [PARENT]}}
+    done = ["c2pa.cropped"] if cropped else []
+    actions: list[Json] = [opened, *({"action": each} for each in (*done, "c2pa.resized", "c2pa.transcoded"))]
+    return _manifest(actions, SOURCE_LABEL, tile, picture, receipt)
+
+
+def _manifest(
+    actions: list[Json], label: str, tile: TileRecord, picture: PictureRecord, receipt: ReceiptRecord | None
+) -> dict[str, Json]:
     about: dict[str, Json] = {
         "picture_sha256": picture.sha256, "model_asked": tile.model, "model_served": tile.model_served,
         "endpoint": tile.endpoint,
@@ -155,6 +191,6 @@ def manifest(
         "claim_generator_info": [{"name": "Triptych", "version": __version__}],
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": actions}},
-            {"label": RECEIPT_LABEL, "data": about},
+            {"label": label, "data": about},
         ],
     }

@@ -1,0 +1,35 @@
+"""Key-visual kits of one application: what makes, shows and delivers them."""
+
+from dataclasses import dataclass
+
+from triptych.imaging.workshop import Workshop
+from triptych.spec.clock import Clock
+from triptych.store.records import SqlRecordStore
+from triptych.studio.credentials import Credentials
+from triptych.studio.kit_files import KitFiles
+from triptych.studio.kits import Kits
+from triptych.studio.outpaint import Outpaint
+from triptych.studio.service import Studio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KitDesk:
+    """Everything about kits."""
+
+    kits: Kits
+    files: KitFiles
+
+
+def open_kits(
+    store: SqlRecordStore,
+    studio: Studio,
+    outpaint: Outpaint,
+    workshop: Workshop,
+    credentials: Credentials | None,
+    clock: Clock,
+) -> KitDesk:
+    """Puts the parts together."""
+    return KitDesk(
+        kits=Kits(store.kits, studio, outpaint, clock),
+        files=KitFiles(studio, store.receipts, workshop, credentials, clock),
+    )
