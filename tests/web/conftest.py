@@ -65,7 +65,13 @@ def visit(server: str, browser: Browser) -> Iterator[Opener]:
         scene: str = "keys", runs: Any = (), path: str = "/", expected: tuple[str, ...] = (), **options: Any
     ) -> Page:
         context = browser.new_context(
-            **{"base_url": server, "viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", **options}
+            **{
+                "base_url": server,
+                "viewport": {"width": 1280, "height": 800},
+                "reduced_motion": "reduce",
+                "service_workers": "block",
+                **options,
+            }
         )
         contexts.append(context)
         allowed.extend(expected)

@@ -451,6 +451,11 @@ async def web(fake: Fake, request: Request, _: Any) -> Response:
     return Response(found.body, headers=found.headers) if found else Response(status_code=404)
 
 
+async def worker(fake: Fake, _: Request, __: Any) -> Response:
+    found = fake.assets.worker()
+    return Response(found.body, headers=found.headers)
+
+
 async def control(fake: Fake, request: Request, body: Any) -> Object:
     """The tests' own door: another scene, rows that are there already, an event log that forgot its start."""
     if "scene" in body:
@@ -731,7 +736,7 @@ def app(assets: Assets | None = None) -> Starlette:
     return Starlette(routes=[
         route("/api/gallery", gallery, "GET PATCH"), route("/api/gallery/{rest:path}", gallery, "GET POST"), route("/api/tiles/tile_g{n:int}", gallery_tile),
         route("/api/images/img_g{n:int}", gallery_picture), route("/api/images/img_g{n:int}/thumb", gallery_picture), route("/gallery", shell),
-        route("/", shell), route("/models", shell), route("/router", shell), route("/ranking", shell), route("/web/{version}/{path:path}", web), route("/fake", control, "POST"),
+        route("/", shell), route("/models", shell), route("/router", shell), route("/ranking", shell), route("/web/{version}/{path:path}", web), route("/fake", control, "POST"), route("/sw.js", worker),
         route("/api/events", events), route("/api/images/{image}", picture), route("/api/images/{image}/thumb", picture), route("/api/uploads/{image}", picture),
         route("/api/previews/{tile}", picture), route("/api/uploads", upload, "POST"), route("/api/runs", make, "POST"), route("/api/runs/{id}/tiles", run_tile, "POST"),
         route("/api/tiles/{id}/{job}", tile_call, "POST"), route("/api/providers/{id}/key", key_call, "PUT DELETE"), route("/api/providers/{id}/consent", settings, "PUT"),

@@ -58,6 +58,10 @@ class Site:
             raise NotFoundError("There is no such file in this version of the page.", hint="Reload the page.")
         return Response(found.body, headers=dict(found.headers))
 
+    async def worker(self, _: Request) -> Response:
+        found = assets.worker()
+        return Response(found.body, headers=dict(found.headers))
+
     async def favicon(self, _: Request) -> Response:
         return RedirectResponse(f"/web/{assets.VERSION}/mark.svg", 308)
 
@@ -120,6 +124,7 @@ def build(
             Route("/v1/images/edits", images.edits, methods=["POST"]),
             *(Route(path, site.page) for path in PAGES),
             Route("/favicon.ico", site.favicon),
+            Route("/sw.js", site.worker),
             Route("/web/{version}/{path:path}", site.asset),
             Route("/healthz", site.health),
             Route("/api/events", site.events),

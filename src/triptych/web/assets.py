@@ -37,6 +37,7 @@ MEDIA = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
     ".json": "application/json",
     ".woff2": "font/woff2",
     ".txt": "text/plain; charset=utf-8",
@@ -95,6 +96,8 @@ class Tree:
                 "font-src 'self'",
                 "img-src 'self'",
                 "connect-src 'self'",
+                "manifest-src 'self'",
+                "worker-src 'self'",
                 "form-action 'self'",
                 "base-uri 'none'",
                 "frame-ancestors 'none'",
@@ -115,6 +118,17 @@ class Tree:
     def _imports(self, path: str) -> Iterator[str]:
         for name in _STATIC_IMPORT.findall(self.files[path].decode()):
             yield BARE.get(name) or posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+
+    @cached_property
+    def worker(self) -> Asset:
+        """The service worker, which names this version: at another one its text differs, and a browser takes it anew."""
+        headers = {
+            "Content-Type": MEDIA[".js"],
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": "default-src 'none'; connect-src 'self'",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Asset(self.files["worker.js"].replace(b"VERSION", self.version.encode()), headers)
 
     def asset(self, path: str, *, accept_gzip: bool) -> Asset | None:
         data = self.files.get(path)
@@ -170,6 +184,10 @@ class Assets:
         }
         return html, headers
 
+    def worker(self) -> Asset:
+        """What is served at `/sw.js`."""
+        return self._tree.worker
+
     def asset(self, path: str, accept_gzip: bool = False, *, version: str | None = None) -> Asset | None:  # noqa: FBT001, FBT002
         """One file by its path in the tree, e.g. `app/main.js`; None when there is no such file.
 
@@ -186,3 +204,4 @@ VERSION = _DEFAULT.tree.version
 CSP = _DEFAULT.tree.csp
 page = _DEFAULT.page
 asset = _DEFAULT.asset
+worker = _DEFAULT.worker

@@ -44,6 +44,8 @@ def shell(  # what a page is made of
             *(f'<link rel="stylesheet" href="{base}{s}">' for s in styles),
             f'<link rel="preload" href="{base}fonts/sans.woff2" as="font" type="font/woff2" crossorigin>',
             f'<link rel="icon" href="{base}mark.svg" type="image/svg+xml">',
+            f'<link rel="apple-touch-icon" href="{base}icons/apple.png">',
+            f'<link rel="manifest" href="{base}triptych.webmanifest">',
             f'<script src="{base}app/theme.js"></script>',
             f'<script type="importmap">{import_map}</script>',
             *(f'<link rel="modulepreload" href="{base}{m}">' for m in modules),
@@ -55,6 +57,8 @@ def shell(  # what a page is made of
 <html lang="en"><head><meta charset="utf-8"><title>{here} · Triptych</title>
 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content">
 <meta name="color-scheme" content="light dark">
+<meta name="theme-color" content="#f5f5f5" media="(prefers-color-scheme: light)">\
+<meta name="theme-color" content="#101010" media="(prefers-color-scheme: dark)">
 {head}
 </head><body><div id="app"><a class="skip" href="#main">Skip to content</a><div class="shell">{rail(base, here)}\
 <main id="main" tabindex="-1"><header class="top"><h1>{here}</h1></header>{main}</main></div></div>

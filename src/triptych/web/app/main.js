@@ -19,6 +19,7 @@ function Shell() {
     <nav class="rail" aria-label="Workspace"><img class="mark" src=${file('mark.svg')} alt="" width="22" height="22" />
       ${h(Place, { to: '/', icon: 'image', label: 'Studio' })}${h(Place, { to: '/gallery', icon: 'images', label: 'Gallery' })}${h(Place, { to: '/models', icon: 'blocks', label: 'Models' })}${h(Place, { to: '/router', icon: 'route', label: 'Router' })}<span class="spacer"></span>
       ${h(Tool, { icon: 'circle-question-mark', label: 'Shortcuts', title: 'Shortcuts (?)', onClick: () => { s.over.value = 'help'; } })}
+      ${h(Tool, { icon: 'settings-2', label: 'Settings', onClick: () => { s.over.value = 'settings'; } })}
       ${h(Tool, { icon: 'sun-moon', label: 'Switch light and dark', onClick: () => act.deed('flipTheme') })}</nav>
     <main id="main" tabindex="-1"><header class="top"><h1>${s.title}</h1>${s.lazy.value && h(s.lazy.value.Spend, null)}</header>
       ${!s.online.value && html`<p class="offline" role="status">${h(Icon, { name: 'wifi-off' })}The server does not answer. Trying again…</p>`}

@@ -47,6 +47,9 @@ export function tone() {
   }
 }
 
+// Only says that the server is not there; a browser without it, or one that forbids it, loses nothing else.
+if (isSecureContext) navigator.serviceWorker?.register('/sw.js', { updateViaCache: 'none' }).catch(() => {});
+
 /** Whether the system lets this page notify: `granted`, `denied`, `default` (not asked yet) or `none`. */
 export const allowed = () => 'Notification' in window ? Notification.permission : 'none';
 
