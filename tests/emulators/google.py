@@ -81,7 +81,7 @@ class Google(Emulator):
     hue = 0.6
     kinds = (
         STATUS_KINDS | PICTURE_KINDS | (STREAM_KINDS - {Kind.STREAM_FINAL_FIRST})
-        | {Kind.REFUSAL, Kind.MODERATION_INPUT, Kind.MODERATION_FREE, Kind.QUOTA, Kind.EMPTY_DATA}
+        | {Kind.REFUSAL, Kind.MODERATION_INPUT, Kind.MODERATION_FREE, Kind.QUOTA, Kind.WRONG_REGION, Kind.EMPTY_DATA}
     )  # fmt: skip
 
     def step(self, method: str, path: str) -> str:
@@ -120,6 +120,7 @@ class Google(Emulator):
         plain = {
             Kind.FORBIDDEN: (403, "PERMISSION_DENIED", "Your API key was reported as leaked. Please use another API key."),
             Kind.NO_CREDIT: (400, "FAILED_PRECONDITION", "Billing is not enabled for this project. Enable billing to use this model."),
+            Kind.WRONG_REGION: (400, "FAILED_PRECONDITION", "User location is not supported for the API use."),
             Kind.OVERLOADED: (503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
             Kind.SERVER_ERROR: (500, "INTERNAL", "An internal error has occurred. Please retry or report it."),
         }  # fmt: skip

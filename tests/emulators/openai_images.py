@@ -84,7 +84,7 @@ class OpenAI(Emulator):
     hue = 0.45
     kinds = (
         STATUS_KINDS | PICTURE_KINDS | STREAM_KINDS
-        | {Kind.PARTIAL, Kind.REFUSAL, Kind.MODERATION_INPUT, Kind.MODERATION_FREE, Kind.QUOTA, Kind.EMPTY_DATA}
+        | {Kind.PARTIAL, Kind.REFUSAL, Kind.MODERATION_INPUT, Kind.MODERATION_FREE, Kind.WRONG_REGION, Kind.QUOTA, Kind.EMPTY_DATA}
     )  # fmt: skip
 
     def step(self, method: str, path: str) -> str:
@@ -141,6 +141,9 @@ class OpenAI(Emulator):
         if kind in (Kind.NO_CREDIT, Kind.QUOTA):
             text = "You exceeded your current quota, please check your plan and billing details."
             raise error(call, 429, text, code="insufficient_quota", kind="insufficient_quota")
+        if kind is Kind.WRONG_REGION:
+            text = "Country, region, or territory not supported"
+            raise error(call, 403, text, code="unsupported_country_region_territory", kind="request_forbidden")
         if kind is Kind.FORBIDDEN:
             text = "Your organization must be verified to use this model. Please go to the organization settings and click on Verify Organization."
             raise error(call, 403, text, code=None)

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     WRONG_KEY = "wrong_key"
     FORBIDDEN = "forbidden"
     NO_CREDIT = "no_credit"
+    WRONG_REGION = "wrong_region"
     RATE_LIMIT = "rate_limit"
     RATE_LIMIT_HTML = "rate_limit_html"  # a front proxy's page instead of the vendor's JSON
     QUOTA = "quota"  # 429 that waiting does not cure

@@ -49,6 +49,7 @@ CUT_PICTURE = Seen("failed", "hostile_content", "yes", "cut off or damaged", "Re
 DISGUISED = Seen("failed", "no_image", "yes", "not a picture but image/svg+xml", "", truth=True)
 TEXT = Seen("failed", "no_image", "yes", "not a picture but 56 bytes of something else", "", truth=True)
 WRONG = Seen("failed", "rejected", "no", "says that the request is wrong", "Change the setting", truth=True)
+REGION = Seen("failed", "model_unavailable", "no", "does not serve this region", "works from here", truth=True)
 GONE = Seen("failed", "model_unavailable", "no", "does not offer this model", "Choose another model", truth=True)
 
 
@@ -70,6 +71,7 @@ FAULTS = [
     *each(PAID, Kind.WRONG_KEY, KEY),
     *each(PAID, Kind.FORBIDDEN, KEY),
     *each(PAID, Kind.NO_CREDIT, CREDIT),
+    *each(("google", "openai"), Kind.WRONG_REGION, REGION),
     *each(PAID, Kind.SERVER_ERROR, FAILED),
     *each(PAID, Kind.HTML_502, FAILED),
     *each(PAID, Kind.UNKNOWN_FIELD, WRONG),

@@ -4,14 +4,16 @@ On purpose different from both: no `safetySettings` (the account's own hold), st
 with `/v1beta` (google-genai 3.4.0 uses `/v1`), and `imageSize` is always sent where the model has one.
 """
 
+from dataclasses import replace
 from typing import Any
 
+import pybase64
 import pytest
-from tests.unit.adapter_kit import B64, CARDS, PNG, answer, done, failure, kinds, picture, request
+from tests.unit.adapter_kit import B64, CARDS, PNG, answer, done, failure, kinds, picture, png, request
 
 from triptych.providers.google import ADAPTER
 from triptych.spec import errors
-from triptych.spec.image import AspectRatio, GeneratedImage, Size
+from triptych.spec.image import AspectRatio, GeneratedImage, ImageRequest, InputImage, Size, Turn
 
 MODEL = "google/gemini-3-pro-image"
 
@@ -43,6 +45,74 @@ def test_the_body_of_an_edit_is_exactly_this() -> None:
         "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
     }  # fmt: skip
     assert {name for name, kind in kinds(prepared).items() if kind != "native"} == {"roles"}
+
+
+def turn(answer: InputImage, context: str | None, *images: InputImage, endpoint: str = MODEL) -> Turn:
+    return Turn(prompt="a kettle", picture="img_1", answer=answer, endpoint=endpoint, images=images, context=context)
+
+
+FIRST, SECOND, OTHER = (picture(png(colour=colour)) for colour in ("red", "blue", "green"))
+SIGNED = '[{"text":"Here."},{"thoughtSignature":"sig"}]'
+
+
+def contents(asked: ImageRequest, model: str = MODEL) -> tuple[Any, dict[str, str]]:
+    """What is sent as the conversation, and what became of each thing asked for."""
+    prepared = ADAPTER.build(asked, CARDS[model])
+    body: Any = prepared.http.json
+    return body["contents"], kinds(prepared)
+
+
+def part(image: InputImage) -> dict[str, Any]:
+    return {"inlineData": {"mimeType": "image/png", "data": pybase64.b64encode(image.data).decode()}}
+
+
+def test_a_conversation_is_sent_as_it_went_with_its_signatures() -> None:
+    turns = (turn(FIRST, SIGNED, OTHER), turn(SECOND, SIGNED, FIRST))
+    sent, became = contents(request("make it night", images=(SECOND,), turns=turns))
+    assert sent == [
+        {"role": "user", "parts": [{"text": "a kettle"}, part(OTHER)]},
+        {"role": "model", "parts": [{"text": "Here."}, {**part(FIRST), "thoughtSignature": "sig"}]},
+        {"role": "user", "parts": [{"text": "a kettle"}]},
+        {"role": "model", "parts": [{"text": "Here."}, {**part(SECOND), "thoughtSignature": "sig"}]},
+        {"role": "user", "parts": [{"text": "make it night"}]},
+    ]
+    assert became == {"images": "native", "turns": "native"}
+
+
+def test_a_conversation_begins_again_after_another_models_turn() -> None:
+    turns = (turn(FIRST, "[]", OTHER, endpoint="xai/grok"), turn(SECOND, SIGNED, FIRST))
+    sent, became = contents(request("make it night", images=(SECOND,), turns=turns))
+    assert sent[0] == {"role": "user", "parts": [{"text": "a kettle"}, part(FIRST)]}
+    assert became["turns"] == "adjusted"
+
+
+@pytest.mark.parametrize(
+    "context", [None, "", "{", "[]", '[{"text":"only words"}]', "5", '[{"thoughtSignature":"a"},{}]']
+)
+def test_without_what_was_kept_only_the_picture_and_the_words_go(context: str | None) -> None:
+    asked = request("make it night", images=(FIRST,), turns=(turn(FIRST, context),))
+    sent, became = contents(asked)
+    assert sent == [{"role": "user", "parts": [{"text": "make it night"}, part(FIRST)]}]
+    assert became["turns"] == "adjusted"
+
+
+def test_the_oldest_turns_go_when_there_are_too_many_pictures() -> None:
+    answers = [picture(png(colour=(n, 0, 0))) for n in range(6)]
+    turns = tuple(turn(answer, SIGNED, *answers[:n][-1:]) for n, answer in enumerate(answers))
+    model = "google/gemini-2.5-flash-image"
+    own = tuple(replace(one, endpoint=model) for one in turns)
+    sent, _ = contents(request("x", images=(answers[-1],), turns=own), model)
+    assert len(sent) == 5
+    most = CARDS[model].capabilities.max_input_images
+    assert sum("inlineData" in one for each in sent for one in each["parts"]) == most
+
+
+def test_each_picture_comes_with_what_a_later_turn_says_again() -> None:
+    parts = [{"text": "thinking", "thought": True}, {"text": "Here."}, {**part(FIRST), "thoughtSignature": "sig"}]
+    got = done(ADAPTER, answer({"candidates": [{"content": {"role": "model", "parts": parts}}]}), MODEL).images[0]
+    assert isinstance(got, GeneratedImage)
+    assert got.context == SIGNED
+    assert "sig" not in repr(got)
 
 
 def test_the_oldest_model_gets_no_size() -> None:
@@ -129,7 +199,8 @@ DAY = {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"
 ERRORS = [
     (error(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", [KEY]), errors.AuthError, None),
     (error(400, "INVALID_ARGUMENT", "Unknown field"), errors.RejectedError, None),
-    (error(400, "FAILED_PRECONDITION", "User location is not supported"), errors.BillingError, None),
+    (error(400, "FAILED_PRECONDITION", "User location is not supported"), errors.ModelUnavailableError, None),
+    (error(400, "FAILED_PRECONDITION", "Billing is not enabled"), errors.BillingError, None),
     (error(403, "PERMISSION_DENIED", "Your key was leaked"), errors.AuthError, None),
     (error(404, "NOT_FOUND", "models/x is not found"), errors.ModelUnavailableError, None),
     (error(429, "RESOURCE_EXHAUSTED", "quota, check your plan and billing", [RETRY]), errors.RateLimitedError, 34.4),

@@ -153,6 +153,7 @@ ERRORS: list[tuple[Any, int, type[errors.TriptychError]]] = [
     (fault("billing_hard_limit_reached"), 400, errors.BillingError),
     (fault("invalid_api_key"), 401, errors.AuthError),
     (fault("unsupported", message="Your organization must be verified"), 403, errors.AuthError),
+    (fault("unsupported_country_region_territory"), 403, errors.ModelUnavailableError),
     (fault("model_not_found"), 404, errors.ModelUnavailableError),
     (fault("rate_limit_exceeded"), 429, errors.RateLimitedError),
     (fault("insufficient_quota"), 429, errors.BillingError),

@@ -64,6 +64,9 @@ RULES = (
     Rule(pattern=r"flagged|safety|nsfw|moderat", error=BlockedError, status=422),
     Rule(pattern=r"insufficient_quota|billing_hard_limit|billing_not_active|insufficient.{0,20}(credit|balance)",
          error=BillingError),
+    Rule(pattern=r"unsupported_country|country, region,? or territory not supported", error=ModelUnavailableError,
+         said="does not serve this region", hint="The provider's page “Supported countries and territories” lists them. Another "
+                                                 "provider, or a model on this machine, works from here."),
     Rule(pattern=r"invalid_api_key|incorrect api key", error=AuthError),
     Rule(pattern=r"model_not_found|model not found", error=ModelUnavailableError),
     Rule(pattern=r"overloaded|queue (is )?full", error=OverloadedError, status=429),

@@ -198,7 +198,7 @@ class Rule:
     """One line of an adapter's table: answers whose codes or words match become this class.
 
     `pattern` is a regular expression, matched without regard to case; `status` limits the rule to one status;
-    `retry_after_s` is the least to wait, also where the answer says less.
+    `retry_after_s` is the least to wait, also where the answer says less; `said` takes the place of the class's own words.
     """
 
     pattern: str
@@ -206,6 +206,7 @@ class Rule:
     status: int | None = None
     billed: Billed | None = None
     retry_after_s: float | None = None
+    said: str | None = None
     hint: str | None = None
 
     def matches(self, fault: Fault) -> bool:
@@ -258,6 +259,7 @@ def error_from(fault: Fault, rules: Sequence[Rule] = ()) -> TriptychError:
     rule = next((rule for rule in rules if rule.matches(fault)), None)
     kind = rule.error if rule else _BY_STATUS.get(fault.status, ProviderFailedError)
     said, hint = _WORDS.get(kind, ("failed", None))
+    said = (rule.said if rule else None) or said
     words = f": {fault.message[:_MAX_WORDS]}" if fault.message else f" (status {fault.status})."
     hint = (rule.hint if rule else None) or hint
     waits = [wait for wait in (fault.retry_after_s, rule.retry_after_s if rule else None) if wait is not None]

@@ -4,8 +4,10 @@ Source: google-genai 3.4.0 types and the AI SDK's Google provider 4.0.121, read 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from triptych.http.message import HttpRequest, HttpResponse, ServerSentEvent
 from triptych.provider_kit.adapter import Auth, Done, Pending, Prepared
@@ -31,19 +33,23 @@ from triptych.spec.errors import (
     BillingError,
     BlockedError,
     EmptyAnswerError,
+    ModelUnavailableError,
     ProviderFailedError,
     RateLimitedError,
     RejectedError,
     TriptychError,
 )
-from triptych.spec.image import Billed, GeneratedImage, ImageRequest, ItemFailure, Usage
+from triptych.spec.image import Billed, GeneratedImage, ImageRequest, InputImage, ItemFailure, Turn, Usage
 from triptych.spec.json import Json, JsonObject
 from triptych.spec.model import KeyCheck, ModelCard, Progress
 
 _RULES = (
     Rule(pattern=r"API_KEY_INVALID|API key not valid|API key expired", error=AuthError),
+    Rule(pattern=r"location is not supported", error=ModelUnavailableError, said="does not serve this region",
+         hint="Its page “Available regions for Google AI Studio and Gemini API” lists them. Another provider, or a model "
+              "on this machine, works from here."),
     Rule(pattern=r"FAILED_PRECONDITION", error=BillingError, status=400,
-         hint="Enable billing for this project, or use a key of a supported region."),
+         hint="Enable billing for this key's project: its page is “Billing” of the Gemini API."),
     Rule(pattern=r"PerDay", error=RateLimitedError, status=429, retry_after_s=86_400.0),
     Rule(pattern=r"spending (cap|limit)|spend cap|prepay", error=BillingError, status=429),
 )  # fmt: skip
@@ -58,7 +64,8 @@ _WRONG = frozenset({
 
 
 class Google:
-    """One call makes one picture. Inputs are parts after the text, in the request's order of roles."""
+    """One call makes one picture. Inputs are parts after the text, in the request's order of roles. A conversation is sent
+    as it went, with the signatures of the model's own turns (`thoughtSignature`)."""
 
     provider = "google"
     base_url = "https://generativelanguage.googleapis.com/v1beta"
@@ -73,10 +80,13 @@ class Google:
         fit = Fit(request, card)
         fit.count()
         fit.mask()
-        parts: list[Json] = [{"text": fit.prompt()}]
-        parts += [
-            {"inlineData": {"mimeType": image.media_type, "data": base64_of(image.data)}} for image in fit.images()
-        ]
+        text, images = fit.prompt(), fit.images()
+        turns = fit.turns(lambda turn: bool(_said_before(turn)))
+        answers = [turn.answer.sha256 for turn in turns]
+        contents: list[Json] = []
+        for place, turn in enumerate(turns):
+            contents += [_asked(turn.prompt, turn.images, answers[:place]), _answered(turn)]
+        contents.append(_asked(text, images, answers))
         config: dict[str, Json] = {"responseModalities": ["IMAGE"]}
         seed = fit.seed()
         if seed is not None:
@@ -84,7 +94,7 @@ class Google:
         shape = self._shape(fit)
         if shape:
             config["imageConfig"] = shape
-        body: dict[str, Json] = {"contents": [{"role": "user", "parts": parts}], "generationConfig": config}
+        body: dict[str, Json] = {"contents": contents, "generationConfig": config}
         body = with_options(body, request, self.provider, refused=("generationConfig.candidateCount",))
         path = f"/models/{card.provider_model_id}:generateContent"
         return Prepared(http=HttpRequest(url=path, json=body), adjustments=fit.done())
@@ -128,13 +138,14 @@ class Google:
             raise error_from(read_fault(response, self.provider), _RULES)
         images: list[GeneratedImage] = []
         failures: list[ItemFailure] = []
-        for part in _parts(top):
+        for part, context in _parts(top):
             picture = picture_bytes(dig(part, "inlineData", "data"), urlsafe=True)
             if picture is None:
                 failures.append(ItemFailure(index=len(images) + len(failures), code="no_image",
                                             message="A part of the answer holds no readable picture."))  # fmt: skip
                 continue
-            images.append(GeneratedImage(data=picture, media_type=as_text(dig(part, "inlineData", "mimeType"))))
+            media_type = as_text(dig(part, "inlineData", "mimeType"))
+            images.append(GeneratedImage(data=picture, media_type=media_type, context=context))
         if not images:
             raise self._without_picture(top, response.status)
         return Done(
@@ -200,11 +211,47 @@ def _verdict(reason: str | None, words: str | None) -> _Verdict:
     return _Verdict(EmptyAnswerError, "answered without a picture", billed)
 
 
-def _parts(top: JsonObject) -> list[JsonObject]:
-    """All parts with data in them that are not thoughts."""
-    found = [as_object(part) for candidate in as_list(top.get("candidates"))
-             for part in as_list(dig(candidate, "content", "parts"))]  # fmt: skip
-    return [part for part in found if part.get("thought") is not True and "inlineData" in part]
+def _parts(top: JsonObject) -> list[tuple[JsonObject, str]]:
+    """All parts with data in them that are not thoughts, each with what a later turn says again of its answer."""
+    found: list[tuple[JsonObject, str]] = []
+    for candidate in as_list(top.get("candidates")):
+        parts = [as_object(part) for part in as_list(dig(candidate, "content", "parts"))]
+        parts = [part for part in parts if part.get("thought") is not True]
+        for one in parts:
+            if "inlineData" in one:
+                turn = [_kept(part) for part in parts if part is one or as_text(part.get("text"))]
+                found.append((one, msgspec.json.encode(turn).decode()))
+    return found
+
+
+def _kept(part: JsonObject) -> JsonObject:
+    """A part of an answer without its picture, which is kept elsewhere."""
+    return {name: part[name] for name in ("text", "thoughtSignature") if as_text(part.get(name))}
+
+
+def _said_before(turn: Turn) -> list[JsonObject]:
+    """The parts of an answer as they were kept; none for what is no such text."""
+    try:
+        kept = [as_object(part) for part in as_list(msgspec.json.decode(turn.context or "[]"))]
+    except msgspec.MsgspecError:
+        return []
+    return kept if sum("text" not in part for part in kept) == 1 else []
+
+
+def _answered(turn: Turn) -> JsonObject:
+    """An earlier answer, its picture in its place and each part with the signature that it came with."""
+    parts = [part if "text" in part else {**_picture(turn.answer), **part} for part in _said_before(turn)]
+    return {"role": "model", "parts": parts}
+
+
+def _asked(text: str, images: Sequence[InputImage], known: Sequence[str]) -> JsonObject:
+    """What a user's turn says, with the pictures that are not in the conversation already."""
+    parts: list[Json] = [{"text": text}, *(_picture(image) for image in images if image.sha256 not in known)]
+    return {"role": "user", "parts": parts}
+
+
+def _picture(image: InputImage) -> JsonObject:
+    return {"inlineData": {"mimeType": image.media_type, "data": base64_of(image.data)}}
 
 
 def _said(top: JsonObject) -> str | None:
