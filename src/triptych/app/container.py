@@ -44,6 +44,7 @@ from triptych.studio.grid import Grids
 from triptych.studio.lineage import Lineage
 from triptych.studio.outpaint import Outpaint
 from triptych.studio.picks import Picks
+from triptych.studio.promotion import Promotion
 from triptych.studio.recovery import KEYS_KEPT_MS
 from triptych.studio.service import Studio
 
@@ -74,6 +75,7 @@ class App:
     gallery: Gallery
     kits: KitDesk
     lineage: Lineage
+    promotion: Promotion
     outpaint: Outpaint
     owners: Owners
     receipts: ReceiptDesk
@@ -139,7 +141,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> App:
         lineage = Lineage(store, store.lineage, store.gallery, models, bus, clock)
         outpaint = Outpaint(studio.pictures, blobs, workshop)
         on_failure.pop_all()
-    return App(kits=open_kits(store, studio, outpaint, workshop, credentials, clock), gallery=gallery, lineage=lineage, outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
+    return App(kits=open_kits(store, studio, outpaint, workshop, credentials, clock), gallery=gallery, lineage=lineage, promotion=Promotion(studio, store, blobs), outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
                models=models, caps=caps, router=router, studio=studio, batches=Batches(studio), grids=Grids(studio, clock), picks=picks, owners=owners, receipts=receipts, witness=witness,
                health_news=health_news, session=secrets.token_urlsafe(24))  # fmt: skip
 

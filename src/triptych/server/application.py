@@ -23,6 +23,7 @@ from triptych.server.lineage_api import LineageApi
 from triptych.server.openai_images import ImagesApi
 from triptych.server.outpaint_api import OutpaintApi
 from triptych.server.picks_api import PicksApi
+from triptych.server.promotion_api import PromotionApi
 from triptych.server.public import Doors, public_app
 from triptych.server.receipts_api import ReceiptsApi
 from triptych.server.router_api import RouterApi
@@ -139,6 +140,7 @@ def build(
             *GalleryApi(app).routes(),
             *KitApi(app).routes(),
             *LineageApi(app).routes(),
+            *PromotionApi(app).routes(),
             *OutpaintApi(app).routes(),
             Route("/v1/models", site.openai_models),
             Route("/v1/models/{id:path}", site.openai_model),

@@ -34,6 +34,7 @@ from triptych.spec.records import Parent
 from triptych.store.base import IdempotencyRecord
 from triptych.studio.planning import Asked, PictureRef
 from triptych.studio.terms import read_project
+from triptych.studio.tiers import Tier
 from triptych.studio.veil import PLAIN_TYPE
 from triptych.studio.views import RunView, TileView
 
@@ -368,8 +369,15 @@ def asked_of(body: Mapping[str, Any]) -> Asked:
     fewer = body.get("fewer")
     return Asked(text=text, models=_names("models", body.get("models", [])), n=n, images=_images(body.get("images", [])),
                  mask=mask, budget_micro_usd=budget, parent=_parent(body.get("parent")),
-                 fewer=None if fewer is None else _names("fewer", fewer),
+                 fewer=None if fewer is None else _names("fewer", fewer), tier=_tier(body.get("tier", "final")),
                  project=None if project is None else read_project("project", project))  # fmt: skip
+
+
+def _tier(value: Any) -> Tier:
+    if value not in get_args(Tier):
+        raise BadRequestError(f"tier is {value!r}; it takes draft or final.", param="tier")
+    found: Tier = value
+    return found
 
 
 def _parent(value: Any) -> Parent | None:

@@ -85,6 +85,8 @@ class TileRecord:
     owner: str | None = None  # the server process that holds it
     hidden: bool = False
     parent: Parent | None = None
+    draft: Mapping[str, str] | None = None  # what was set to draw it cheaply; None: it is no draft
+    final: bool = False  # made from the draft in `parent`, as what was asked for there
     fee_estimate_micro_usd: int = 0  # the router's own fee, not in `estimate` and `cost`
     fee_micro_usd: int = 0
     coming: "tuple[PictureRecord, ...]" = ()  # here, and written down before their bytes are kept

@@ -8,6 +8,7 @@ from triptych.spec.image import Role
 from triptych.spec.json import Json, JsonObject
 from triptych.spec.records import Parent, RunRecord
 from triptych.studio.planning import Asked, Draft, PictureRef
+from triptych.studio.tiers import DraftSettings
 
 
 def settings_of(asked: Asked, draft: Draft) -> JsonObject:
@@ -17,7 +18,7 @@ def settings_of(asked: Asked, draft: Draft) -> JsonObject:
     return {
         "grammar": True, "models": list(draft.models), "n": draft.n, "repeat": draft.prompt.repeat,
         "blind": draft.prompt.blind, "budget_micro_usd": draft.budget_micro_usd, "images": images, "mask": asked.mask,
-        "notes": notes, "project": asked.project, "parent": to_builtins(asked.parent),
+        "notes": notes, "tier": asked.tier, "drafts": to_builtins(draft.drafts), "project": asked.project, "parent": to_builtins(asked.parent),
     }  # fmt: skip
 
 
@@ -28,8 +29,14 @@ def asked_again(run: RunRecord, model: str) -> Asked:
         PictureRef(sha256=str(ref["sha256"]), role=ref["role"] if ref["role"] in get_args(Role) else "edit")
         for ref in kept.get("images") or ()
     )
-    return Asked(text=run.text, only=model, n=kept.get("n"), images=images, mask=kept.get("mask"),
+    return Asked(text=run.text, only=model, n=kept.get("n"), tier="draft" if kept.get("tier") == "draft" else "final", images=images, mask=kept.get("mask"),
                  project=kept.get("project"), parent=parent_of(run))  # fmt: skip
+
+
+def draft_of(run: RunRecord, model: str) -> DraftSettings | None:
+    """What the drafts of a model set in this run; None where it has none."""
+    kept: Any = run.settings.get("drafts") or {}
+    return kept.get(model)
 
 
 def parent_of(run: RunRecord) -> Parent | None:

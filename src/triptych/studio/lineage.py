@@ -234,6 +234,8 @@ def _how(tile: TileRecord, link: Link) -> str:
         return "first"
     if tile.parent is None:
         return "again"
+    if tile.final:
+        return "promoted"
     return "edit" if any(image.get("role") == "edit" for image in _images(tile)) else "reference"
 
 

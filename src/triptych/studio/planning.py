@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from triptych.router.budget import Caps
@@ -24,8 +24,9 @@ from triptych.studio.references import reference_plan, reference_problem
 from triptych.studio.requests import build_request
 from triptych.studio.sizes import size_problem
 from triptych.studio.terms import AT_ONCE, EASEL
+from triptych.studio.tiers import DraftSettings, Tier, draft_settings, draft_words, drafted
 from triptych.studio.variation import varied
-from triptych.studio.views import ModelPlan, PlanView
+from triptych.studio.views import DraftPlan, ModelPlan, PlanView
 
 MOST_TILES = 400
 MOST_CHARACTERS = 32_000
@@ -55,6 +56,7 @@ class Asked:
     project: str | None = None
     parent: Parent | None = None  # the picture that this is made from
     fewer: tuple[str, ...] | None = None  # models that may get fewer pictures than are given; None for all
+    tier: Tier = "final"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Draft:
     view: PlanView
     budget_micro_usd: int | None
     problem: TriptychError | None
+    drafts: Mapping[str, DraftSettings] = field(default_factory=dict)  # by model, where drafts were asked for
     repeating: frozenset[str] = frozenset()  # models that make the same picture each time unless there is a seed
 
     def tiles(self) -> Iterator[tuple[str, ImageRequest, Cost]]:
@@ -130,14 +133,18 @@ class Planner:
         await self._check_parent(asked.parent)
         images = tuple([await self._pictures.input(ref.sha256, ref.role) for ref in asked.images])
         mask = await self._pictures.input(asked.mask, "edit") if asked.mask else None
-        requests = {model: self._requests(names, model, prompt.prompts, images, mask) for model in models}
+        finals = {model: self._requests(names, model, prompt.prompts, images, mask) for model in models}
+        drafts = {m: self._drafts(names, m, group) for m, group in finals.items()} if asked.tier == "draft" else {}
+        requests = {m: tuple(drafted(one, drafts.get(m, {})) for one in group) for m, group in finals.items()}
         per_model, estimates = {}, {}
         n = prompt.n or asked.n or 1
         for model in models:
             estimates[model] = tuple(self.estimate(names, model, request) for request in requests[model])
             images_each = prompt.total * n
             plan = self._model_plan(names, model, requests[model], estimates[model], images_each)
-            per_model[model] = replace(plan, references=reference_plan(names, model, requests[model], asked.fewer))
+            draft = self._draft_plan(names, model, drafts[model], finals[model][0]) if model in drafts else None
+            told = reference_plan(names, model, requests[model], asked.fewer)
+            per_model[model] = replace(plan, references=told, draft=draft)
         budgets = [cap for cap in (prompt.budget_micro_usd, asked.budget_micro_usd) if cap is not None]
         budget = min(budgets, default=None)
         notes = (
@@ -167,8 +174,15 @@ class Planner:
             reason=_sentence(problem) if problem else None,
         )  # fmt: skip
         return Draft(prompt=prompt, models=models, n=n, notes=notes, requests=requests, estimates=estimates, view=view,
-                     budget_micro_usd=budget, problem=problem,
+                     budget_micro_usd=budget, problem=problem, drafts=drafts,
                      repeating=frozenset(model for model in models if names.repeats_itself(model)))  # fmt: skip
+
+    def _drafts(self, names: Names, model: str, requests: Sequence[ImageRequest]) -> DraftSettings:
+        card = next(iter(names.served_by(model)), None)
+        return {} if card is None else draft_settings(card, requests, self._price)
+
+    def _draft_plan(self, names: Names, model: str, settings: DraftSettings, final: ImageRequest) -> DraftPlan:
+        return DraftPlan(words=draft_words(settings), final=self.estimate(names, model, final))
 
     async def _check_parent(self, parent: Parent | None) -> None:
         if parent is not None and (await self._pictures.record(parent.picture)).tile_id != parent.tile:
@@ -241,7 +255,7 @@ class Planner:
         reason: str | None = None
         adjustments: dict[tuple[str, str], Adjustment] = {}
         for request in requests:
-            found, reason = _plan_one(names, model, request)
+            found, reason = plan_one(names, model, request)
             adjustments |= {(item.feature, item.detail): item for item in found if item.kind != "native"}
             if reason is not None:
                 break
@@ -337,7 +351,7 @@ def today(clock: Clock) -> str:
     return datetime.fromtimestamp(clock.now_ms() // 1000, UTC).date().isoformat()
 
 
-def _plan_one(names: Names, model: str, request: ImageRequest) -> tuple[Sequence[Adjustment], str | None]:
+def plan_one(names: Names, model: str, request: ImageRequest) -> tuple[Sequence[Adjustment], str | None]:
     """What the first endpoint that can serve a request makes of it, else why none can."""
     reasons: list[str] = []
     for card in names.served_by(model):

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -24,7 +24,7 @@ from triptych.store.receipts import ReceiptRecord
 from triptych.studio.credentials import Credentials, Delivered
 from triptych.studio.hearing import Hearing
 from triptych.studio.ingest import Intake, Workshop
-from triptych.studio.kept import asked_again, parent_of, settings_of
+from triptych.studio.kept import asked_again, draft_of, parent_of, settings_of
 from triptych.studio.live import Announcer, Live, follow
 from triptych.studio.once import answered
 from triptych.studio.picks import picked_of
@@ -175,25 +175,28 @@ class Studio:
             draft = await self.planner.draft(asked_again(run, model))
             if draft.problem is not None:
                 raise draft.problem
-            made = list(draft.tiles())
+            made, kept = list(draft.tiles()), draft.drafts.get(draft.models[0])
         else:
             first = (await self._store.tiles_of([run_id]))[run_id][0]
             names = self.planner.names()
             request = await request_from_json(first.request, self._blobs)
             chosen = names.resolve(model)
-            made = [(chosen, request, self.planner.estimate(names, chosen, request))]
-        return await finish(self._add_all(run, made, nonce, claim))
+            made, kept = [(chosen, request, self.planner.estimate(names, chosen, request))], None
+        return await finish(self.add(run, made, nonce, claim, draft=kept))
 
-    async def _add_all(
+    async def add(
         self,
         run: RunRecord,
         made: Sequence[tuple[str, ImageRequest, Cost]],
         nonce: str | None,
         claim: IdempotencyRecord | None,
+        **fields: Any,
     ) -> tuple[TileView, ...]:
+        """Adds tiles to a row, whose records have these `fields` besides. To be called inside of `finish`."""
         while True:
             place = await self._next_position(run.id)
-            tiles = [self._tile(run, place + index, *one, nonce=nonce) for index, one in enumerate(made)]
+            made_now = [self._tile(run, place + index, *one, nonce=nonce) for index, one in enumerate(made)]
+            tiles = [(replace(tile, **fields), request) for tile, request in made_now]
             records = [tile for tile, _ in tiles]
             if await self._store.add_tiles(records, answered(claim, records)) == "added":
                 return tuple(self._begin(run, tile, request) for tile, request in tiles)
@@ -237,9 +240,8 @@ class Studio:
         if live is None:
             view = await self.tile(tile_id)
             if not view.ended:
-                raise ConflictError(
-                    "Another process of Triptych makes this picture.", hint="Stop it there.", param="id"
-                )
+                raise ConflictError("Another process of Triptych makes this picture.", hint="Stop it there.",
+                                    param="id")  # fmt: skip
             return view
         await self._tiles.stop(live)
         return self._live_view(live)
@@ -279,8 +281,7 @@ class Studio:
         request = await request_from_json(old.request, self._blobs)
         if is_derived(request) and not names.repeats_itself(chosen):
             request = replace(request, seed=None)
-        cost = self.planner.estimate(names, chosen, request)
-        again = (chosen, request, cost)
+        again = (chosen, request, self.planner.estimate(names, chosen, request))
         return await finish(self._add_retry(run, old, again, claim, confirm=confirm, nonce=nonce))
 
     async def _add_retry(
@@ -300,7 +301,8 @@ class Studio:
             place, request = await self._next_position(run.id), asked
             if old.state == "done" and old.model == model and self.planner.names().repeats_itself(model):
                 request = varied(request, place * request.n)
-            tile = replace(self._tile(run, place, model, request, cost, nonce=nonce)[0], retry_of=old.id)
+            tile = replace(self._tile(run, place, model, request, cost, nonce=nonce)[0], retry_of=old.id, draft=old.draft,
+                           final=old.final, parent=old.parent)  # fmt: skip
             added = await self._store.add_tiles([tile], answered(claim, [tile]), once=not confirm)
             if added == "again":
                 raise ConflictError(
@@ -411,7 +413,7 @@ class Studio:
         return TileRecord(
             id=new_id("tile", made), run_id=run.id, position=position, model=model, state="queued", created_ms=now,
             updated_ms=now, ratio=ratio_of(request), request=request_json(request), estimate=cost, owner=self._owner,
-            nonce=tile_nonce(given, position) if isinstance(given, str) else None, parent=parent_of(run),
+            nonce=tile_nonce(given, position) if isinstance(given, str) else None, parent=parent_of(run), draft=draft_of(run, model),
         ), request  # fmt: skip
 
     async def _launch(

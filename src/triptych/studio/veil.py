@@ -15,7 +15,7 @@ _BLANK: JsonObject = {
     "position": 0, "model": "", "name": "", "maker": "", "endpoint": None, "model_served": None, "lane": None,
     "progress": None, "queue_position": None, "eta_s": None, "note": None, "preview": None, "started_ms": None,
     "ended_ms": None, "typical_seconds": None, "estimate": None, "cost": None, "difference_micro_usd": None,
-    "adjustments": [], "retry": None,
+    "adjustments": [], "retry": None, "draft": None, "final": False,
 }  # fmt: skip
 _NO_ERROR: JsonObject = {"provider": None, "status": None, "upstream": None, "retry_after_s": None, "param": None}
 _BLANK_IMAGE: JsonObject = {"media_type": PLAIN_TYPE, "bytes": None, "revised_prompt": None, "seed": None, "cost": None,

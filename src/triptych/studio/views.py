@@ -18,11 +18,12 @@ from triptych.store.base import Spend
 from triptych.studio.outside import restored_json
 from triptych.studio.prompt import Chip, PromptNote
 from triptych.studio.references import NO_REFERENCES, ReferencePlan
+from triptych.studio.tiers import draft_words
 from triptych.studio.veil import is_veiled, shuffled, veiled_tile
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/svg+xml": "svg"}
 _ARTICLES = frozenset({"a", "an", "the"})
-_NOT_SHOWN = frozenset({"notes", "api_key"})
+_NOT_SHOWN = frozenset({"notes", "api_key", "drafts"})
 _SAFE_INTEGER = 2**53 - 1  # what a number in JavaScript holds exactly
 
 
@@ -83,6 +84,14 @@ class RunsView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DraftPlan:
+    """What a draft means for one model, in words, and what one picture of its would cost as a final."""
+
+    words: str
+    final: Cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPlan:
     """What one model would make of a plan. `cost` is for all its pictures."""
 
@@ -92,6 +101,7 @@ class ModelPlan:
     cost: Cost
     adjustments: tuple[Adjustment, ...] = ()
     references: ReferencePlan = NO_REFERENCES
+    draft: DraftPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +212,7 @@ def tile_view(
         "adjustments": [msgspec.to_builtins(a) for a in record.adjustments if a.kind != "native"],
         "error": msgspec.to_builtins(record.error), "retry": now.retry, "retry_of": record.retry_of,
         "parent": msgspec.to_builtins(record.parent),
+        "draft": None if record.draft is None else draft_words(record.draft), "final": record.final,
         "cancellable": record.state not in FINAL_STATES and record.state != "receiving",
     }  # fmt: skip
     return TileView(record=record, pictures=tuple(pictures), json=body, error=error, veiled=blind)
