@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Page
 from tests.unit import fee_cases
+from tests.unit.test_receipt_words import strange_receipts
 from tests.vectors import make, make_receipts
 from tests.vectors.many import stored
 from tests.web.conftest import Opener
@@ -313,3 +314,21 @@ def test_a_trust_policy_or_key_that_cannot_be_read_is_the_callers_mistake(visit:
     assert keys == "The key file has no Ed25519 key in it."
     assert vkey.startswith("A verifier key is")
     assert none == ""
+
+
+def test_no_receipt_that_anybody_signs_breaks_the_check_and_both_say_the_same(visit: Opener) -> None:
+    """Each value of a receipt replaced by others of any kind, signed again; the words may differ where they quote a parser."""
+    tried = list(islice(strange_receipts(), 0, None, 2))
+    script = f"""{OPEN} const found = [];
+        for (const receipt of given.receipts) found.push((await verify({{ ...given.more, receipt }})).lines.map(l => [l.what, l.verdict]));
+        return found;
+    """
+    more = {name: WHOLE[name] for name in ("trust", "policy", "snapshot", "catalogue", "opening")}
+    found = run(visit(), script, {"receipts": [body for _, body in tried], "more": more})
+    apart = {}
+    for (where, body), there in zip(tried, found, strict=True):
+        here = [[what, verdict] for what, verdict, _ in make_receipts.lines({**more, "receipt": body})]
+        if there != here:
+            apart[where] = [pair for pair in zip(here, there, strict=False) if pair[0] != pair[1]]
+    assert apart == {}
+    assert len(found) > 200

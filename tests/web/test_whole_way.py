@@ -159,7 +159,8 @@ def test_a_receipt_is_checked_in_the_page_down_to_the_decision(page: Page, studi
     verdicts = inspector.locator(".verdicts li")
     inspector.get_by_role("button", name="Verify").click()
     said = {"signature": "Every byte is as it was signed", "request": "The opening is what the receipt is committed to", "image": "byte for byte",
-            "decision": "Computed again it is the same: demo/aurora is first"}  # fmt: skip
+            "decision": "Computed again it is the same: demo/aurora is first", "catalogue": "that the policy names",
+            "candidates": "are those of the catalogue", "price": "$0.00 is the catalogue's price"}  # fmt: skip
     for what, words in said.items():
         line = verdicts.filter(has=page.locator("b", has_text=re.compile(f"^{what}"))).filter(has_text=words)
         expect(line.locator(".verdict")).to_have_text("proved")
@@ -170,7 +171,7 @@ def test_a_receipt_is_checked_in_the_page_down_to_the_decision(page: Page, studi
     expect(inspector).not_to_contain_text("you trust.")
     proved = verdicts.locator("[data-verdict=proved]").count()
     unchecked = verdicts.locator("[data-verdict='not checked']").count()
-    expect(inspector.get_by_text(f"Nothing is false: {proved} proved, {unchecked} not checked.")).to_be_in_viewport()
+    expect(inspector.get_by_text(f"Nothing is FALSE: {proved} proved, {unchecked} not checked.")).to_be_in_viewport()
     command = inspector.locator(".code pre").filter(has_text="triptych verify")
     expect(command).to_have_text(
         re.compile(rf"triptych verify \S+\.receipt\.jws \S+\.png --log {re.escape(studio.url)}/log")

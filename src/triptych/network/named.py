@@ -14,7 +14,7 @@ from triptych.network.evidence import Evidence, Line
 @dataclass(frozen=True, slots=True)
 class File:
     """One file and the line about it. `data` is there when it is what is named; `other` says that one was brought which is
-    not, or of which nothing says that it is."""
+    not."""
 
     what: str
     line: Line | None
@@ -80,7 +80,7 @@ def _catalogue(policy: File, data: bytes | None) -> File:
     digest, said = hashlib.sha256(data).hexdigest(), rules(policy)
     if said is None:
         why = others(policy) or "the policy, which names the catalogue, was not given"
-        return File(what, Line(what, "not checked", f"Its SHA-256 is {digest}; {why}."), None, other=True)
+        return File(what, Line(what, "not checked", f"Its SHA-256 is {digest}; {why}."))
     if said.get("catalogue") != digest:
         wrong = Line(what, "FALSE", f"Its SHA-256 is {digest}; the policy names {said.get('catalogue') or 'none'}.")
         return File(what, wrong, None, other=True)

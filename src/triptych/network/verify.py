@@ -93,7 +93,7 @@ def _dice(stated: Mapping[str, Any], nonces: Collection[str]) -> list[Line]:
 def _claimed(receipt: Receipt, evidence: Evidence, known: Files) -> Line:
     """Whether what the snapshot says of endpoints is what the catalogue says."""
     what, stated = "candidates", receipt.payload.get("decision") or {}
-    if strange := others(known.snapshot, known.catalogue):
+    if strange := others(known.policy, known.snapshot, known.catalogue):
         return Line(what, "not checked", f"They were not compared: {strange}.")
     if evidence.reclaim is None or known.snapshot.data is None or known.catalogue.data is None:
         said = "Give the snapshot, and the catalogue that the policy names, to compute each endpoint's lane, data policy, limits and price again."

@@ -114,7 +114,8 @@ function Receipt({ of, tile }) {
       const { verify } = await import('../verify/verify.js'), { decision } = payload(of.jws);
       const at = '/.well-known/triptych', images = await Promise.all(tile.images.map(async i => /** @type {const} */ ([i.filename, await bytes(i.url)])));
       const [proof, opening, trust, policy, snapshot] = await Promise.all([bytes(`${of.url}/proof`), bytes(`${of.url}/opening`), bytes(`${at}/log-policy`), decision?.policy_id ? bytes(`${at}/policy/${decision.policy_id}`) : undefined, decision?.snapshot_id ? bytes(`${at}/snapshot/${decision.snapshot_id}`) : undefined]);
-      return (await verify({ receipt: of.jws, images: Object.fromEntries(images.filter(([, data]) => data)), proof, opening, trust, policy, snapshot })).lines.map(honest);
+      const named = policy && JSON.parse(new TextDecoder().decode(policy)).catalogue, catalogue = named ? await bytes(`${at}/catalogue/${named}`) : undefined;
+      return (await verify({ receipt: of.jws, images: Object.fromEntries(images.filter(([, data]) => data)), proof, opening, trust, policy, snapshot, catalogue })).lines.map(honest);
     });
     busy.value = false;
   };
@@ -133,7 +134,7 @@ function Receipt({ of, tile }) {
 function Verdicts({ lines, files }) {
   const number = (/** @type {string} */ verdict) => lines.filter(l => l.verdict === verdict).length, wrong = number('FALSE');
   const quoted = files.map(f => /^[\w.-]+$/.test(f) ? f : `'${f.replaceAll("'", "'\\''")}'`), command = `triptych verify ${quoted.join(' ')} --log ${location.origin}/log`;
-  return h(Brought, { class: 'direct' }, html`<p><b class="verdict" data-verdict=${wrong ? 'FALSE' : 'proved'}>${wrong ? `${count(wrong, 'line is', 'lines are')} FALSE` : 'Nothing is false'}: ${number('proved')} proved, ${number('not checked')} not checked.</b></p>
+  return h(Brought, { class: 'direct' }, html`<p><b class="verdict" data-verdict=${wrong ? 'FALSE' : 'proved'}>${wrong ? `FALSE: ${count(wrong, 'line')}. Do not rely on this receipt.` : `Nothing is FALSE: ${number('proved')} proved, ${number('not checked')} not checked.`}</b></p>
     <p class="sub">Checked in this page, with what this server publishes. For a check that trusts nobody here, keep the files and run this elsewhere; it reads the whole log, too:</p>${h(Copied, { text: command, label: 'Copy the command' })}
     <ul class="list verdicts">${lines.map(l => html`<li><p><b>${l.what}</b><span class="verdict" data-verdict=${l.verdict}>${l.verdict}</span></p><p class="sub">${l.detail}</p></li>`)}</ul>`);
 }

@@ -23,6 +23,8 @@ function cut(value) {
 
 /** A value in words that are the same in every language. @param {any} value */
 const say = value => value == null || (Array.isArray(value) && !value.length) ? 'none' : typeof value === 'boolean' ? (value ? 'yes' : 'no') : Array.isArray(value) ? value.join(', ') : String(value);
+/** What stands for a value that is not there; null is there. @param {Record<string, any>} all @param {string} name @param {any} none */
+const of = (all, name, none) => Object.hasOwn(all, name) ? all[name] : none;
 const alike = (/** @type {any} */ one, /** @type {any} */ two) => JSON.stringify(one ?? null) === JSON.stringify(two ?? null);
 
 /** What the receipt says was asked for, against what it says was decided about. @param {Record<string, any>} payload */
@@ -30,15 +32,15 @@ export function askedLine({ asked = null, decision, inputs }) {
   const features = decision?.features ?? null;
   if (!isObject(asked) || !isObject(features) || !Object.keys(features).length) return line('asked', 'not checked', 'Nothing says what was decided about.');
   /** @type {[string, any, any][]} */
-  const found = [['model', asked.model, cut(features.model)], ['n', asked.n ?? 1, features.n ?? 1], ['megapixels_x100', megapixels(asked), features.megapixels_x100 ?? 100],
-    ['quality', asked.quality || 'auto', cut(features.quality ?? 'auto')]];
+  const found = [['model', asked.model, cut(features.model)], ['n', of(asked, 'n', 1), of(features, 'n', 1)], ['megapixels_x100', megapixels(asked), of(features, 'megapixels_x100', 100)],
+    ['quality', asked.quality || 'auto', cut(of(features, 'quality', 'auto'))]];
   if (inputs.length < LISTED) {
     const masks = inputs.filter(one => one.role === 'mask').length, pictures = inputs.length - masks;
-    found.push(['input_images', pictures, features.input_images ?? 0], ['mask', masks > 0, features.mask ?? false], ['operation', pictures ? 'edit' : 'generate', features.operation]);
+    found.push(['input_images', pictures, of(features, 'input_images', 0)], ['mask', masks > 0, of(features, 'mask', false)], ['operation', pictures ? 'edit' : 'generate', features.operation]);
   }
   const wrong = found.filter(([, is, decided]) => !alike(is, decided)).map(([name, is, decided]) => `${name} ${say(is)} and not ${say(decided)}`);
   if (wrong.length) return line('asked', 'FALSE', `It was decided about something else than was asked for: ${wrong.join('; ')}.`);
-  return line('asked', 'proved', `What was decided about is what was asked for: ${say(features.n ?? 1)} of ${say(features.model)}, in size, quality and input pictures, too.`);
+  return line('asked', 'proved', `What was decided about is what was asked for: ${say(of(features, 'n', 1))} of ${say(features.model)}, in size, quality and input pictures, too.`);
 }
 
 /** In hundredths, as triptych.router.features has them; null for a size that is none. @param {Record<string, any>} asked */
@@ -92,9 +94,9 @@ function otherRequest(payload, request) {
 /** The user's conditions against the features and the dice of the decision. @param {Record<string, any>} payload @param {Record<string, any>} request */
 function otherTerms({ decision, attempts = [] }, { terms }) {
   if (!isObject(terms) || !isObject(decision)) return [];
-  const features = decision.features ?? {}, of = (/** @type {any} */ all, /** @type {string} */ name) => Object.hasOwn(all, name) ? all[name] : TERMS[name];
-  const wrong = Object.keys(TERMS).filter(name => !alike(of(terms, name), of(features, name)))
-    .map(name => `${name} was ${say(of(terms, name))}, and it was decided by ${say(of(features, name))}`);
+  const features = decision.features ?? {};
+  const wrong = Object.keys(TERMS).filter(name => !alike(of(terms, name, TERMS[name]), of(features, name, TERMS[name])))
+    .map(name => `${name} was ${say(of(terms, name, TERMS[name]))}, and it was decided by ${say(of(features, name, TERMS[name]))}`);
   if (Object.hasOwn(terms, 'nonce') && (cut(terms.nonce) !== decision.nonce || decision.nonce_from !== 'client')) wrong.push('the dice were given by the caller, and others were thrown');
   if (terms.hedge !== true && attempts.some(one => one.events?.hedge)) wrong.push('a second request was sent, and nobody allowed it');
   return wrong;

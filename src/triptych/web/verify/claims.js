@@ -18,8 +18,8 @@ const OWN_WORDS = ['mask_unsupported', 'too_many_inputs', 'size_unsupported', 'r
 const SHOWN = 5;
 
 /** Whether what the snapshot says of endpoints is what the catalogue says. @param {Record<string, any>} payload @param {Given | null} opening @param {Files} known */
-export function claimsLine(payload, opening, { snapshot, catalogue }) {
-  const what = 'candidates', strange = others(snapshot, catalogue);
+export function claimsLine(payload, opening, { policy, snapshot, catalogue }) {
+  const what = 'candidates', strange = others(policy, snapshot, catalogue);
   if (strange) return line(what, 'not checked', `They were not compared: ${strange}.`);
   if (snapshot.data === null || catalogue.data === null)
     return line(what, 'not checked', "Give the snapshot, and the catalogue that the policy names, to compute each endpoint's lane, data policy, limits and price again.");

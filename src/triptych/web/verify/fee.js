@@ -14,6 +14,9 @@ const charge = one => one.billed === 'yes' ? one.cost?.amount_micro_usd ?? null 
 /** @param {Record<string, any>} one */
 const paid = one => (one.billed ?? 'no') !== 'no';
 
+/** A value, or what stands for one that is not there; null is there. @param {unknown} value @param {unknown} none */
+const given = (value, none) => value === undefined ? none : value;
+
 /** @param {unknown} value */
 const counts = value => isWhole(value) && value >= 0;
 
@@ -22,7 +25,7 @@ const readable = cost => cost == null || (isObject(cost) && (cost.amount_micro_u
 
 /** @param {Record<string, any>} payload @param {unknown[]} attempts */
 const fits = (payload, attempts) => counts(payload.fee_micro_usd) && readable(payload.cost) && (payload.attempts_in_all == null || isWhole(payload.attempts_in_all))
-  && attempts.every(one => isObject(one) && typeof (one.billed ?? '') === 'string' && readable(one.cost) && counts(one.fee_micro_usd ?? 0));
+  && attempts.every(one => isObject(one) && typeof given(one.billed, '') === 'string' && readable(one.cost) && counts(given(one.fee_micro_usd, 0)));
 
 /** The stated fee against the `fees` of the policy. Where nobody knows what a call was charged its fee follows the estimate, and only
  * what is too little for the others is FALSE. @param {Record<string, any>} payload @param {Fees} fees */

@@ -6,8 +6,7 @@ import { isObject, parse } from './json.js';
 import { line } from './line.js';
 /** @import { Given } from './bytes.js' */
 
-/** One file and the line about it. `data` is there when it is what is named; `other` says that one was brought which is not, or of
- * which nothing says that it is.
+/** One file and the line about it. `data` is there when it is what is named; `other` says that one was brought which is not.
  * @typedef {{ what: string, line: import('./line.js').Line | null, data: Given | null, other: boolean }} File */
 /** @typedef {{ policy: File, snapshot: File, catalogue: File }} Files */
 
@@ -56,7 +55,7 @@ function published(policy, data) {
   if (data === null) return file(what, null, null, false);
   const hash = digest(data), said = rules(policy);
   if (said === null)
-    return file(what, line(what, 'not checked', `Its SHA-256 is ${hash}; ${others(policy) || 'the policy, which names the catalogue, was not given'}.`), null, true);
+    return file(what, line(what, 'not checked', `Its SHA-256 is ${hash}; ${others(policy) || 'the policy, which names the catalogue, was not given'}.`), null, false);
   if (said.catalogue !== hash) return file(what, line(what, 'FALSE', `Its SHA-256 is ${hash}; the policy names ${said.catalogue ?? 'none'}.`), null, true);
   return file(what, line(what, 'proved', 'It is the catalogue that the policy names.'), data, false);
 }

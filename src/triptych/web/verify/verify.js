@@ -134,11 +134,15 @@ function decisionLines(payload, known, { nonces = [], opening = null }) {
   if (strange) return unread(`It was not computed again: ${strange}.`);
   if (policy.data === null || snapshot.data === null) return unread('Give the policy and the snapshot to compute the decision again.');
   const { differences, again } = redecide(stated, policy.data, snapshot.data);
-  const rest = (stated.candidates ?? []).filter(one => one.endpoint !== stated.picked).length + (stated.other_models ?? 0) + (stated.not_listed ?? 0);
-  const behind = rest === 0 ? 'and nobody else took part' : `and ${rest === 1 ? 'the other' : `each of the ${rest} others`} is behind or left out for the reason given`;
   const said = differences.length ? line('decision', 'FALSE', `Computed again it is another: ${differences.join('; ')}.`)
-    : line('decision', 'proved', `Computed again it is the same: ${stated.picked || 'nobody'} is first, ${behind}. ${OWN_WORD}${THROWN[stated.nonce_from] ?? ''}`);
+    : line('decision', 'proved', `Computed again it is the same: ${stated.picked || 'nobody'} is first, ${behind(stated)}. ${OWN_WORD}${THROWN[stated.nonce_from] ?? ''}`);
   return { lines: [...before, said, ...after], again };
+}
+
+/** What became of those who were not picked. @param {Record<string, any>} stated */
+function behind({ candidates = [], picked, other_models = 0, not_listed = 0 }) {
+  const rest = candidates.filter(one => one.endpoint !== picked).length + other_models + not_listed;
+  return rest === 0 ? 'and nobody else took part' : `and ${rest === 1 ? 'the other' : `each of the ${rest} others`} is behind or left out for the reason given`;
 }
 
 /** The whole log is read by `triptych verify`. @param {Files} known */
