@@ -23,37 +23,41 @@ async def budget_json(store: RecordStore, caps: Caps, clock: Clock, days: int) -
     spent["day"] = {today.isoformat(): Spend(amount_micro_usd=0, unknown=0), **spent["day"]}
     since = (today - timedelta(days=days - 1)).isoformat()
     whole = await store.spend()
+    fees = {scope: await store.fees(scope) for scope in limits}
     return {
         "today": today.isoformat(),
         "caps": {"run": caps.run, "day": caps.day, "key": caps.key, "project": caps.project},
-        "all": _line(whole, open_ones, None),
-        "days": _lines(spent["day"], open_ones, "day", limits["day"]),
-        "keys": _lines(spent["key"], open_ones, "key", limits["key"]),
-        "projects": _lines(spent["project"], open_ones, "project", limits["project"]),
+        "all": _line(whole, open_ones, None, (await store.fees()).get("", 0)),
+        "days": _lines(spent["day"], open_ones, "day", limits["day"], fees["day"]),
+        "keys": _lines(spent["key"], open_ones, "key", limits["key"], fees["key"]),
+        "projects": _lines(spent["project"], open_ones, "project", limits["project"], fees["project"]),
         "estimates": {"since": since, "endpoints": _estimates(await store.charges(since))},
     }
 
 
-def _lines(spent: Mapping[str, Spend], open_ones: Iterable[LedgerEntry], scope: Cap, cap: int | None) -> list[Json]:
+def _lines(
+    spent: Mapping[str, Spend], open_ones: Iterable[LedgerEntry], scope: Cap, cap: int | None, fees: Mapping[str, int]
+) -> list[Json]:
     held: dict[str | None, list[LedgerEntry]] = {}
     for entry in open_ones:
         name = {"day": entry.day, "key": entry.api_key, "project": entry.project}[scope]
         held.setdefault(name, []).append(entry)
     listed = sorted(spent, reverse=True) if scope == "day" else list(spent)
-    return [{"name": name, **_line(spent[name], held.get(name, ()), cap)} for name in listed]
+    return [{"name": name, **_line(spent[name], held.get(name, ()), cap, fees.get(name, 0))} for name in listed]
 
 
-def _line(spend: Spend, held: Iterable[LedgerEntry], cap: int | None) -> JsonObject:
+def _line(spend: Spend, held: Iterable[LedgerEntry], cap: int | None, fee: int) -> JsonObject:
     """`spent` is settled, with the estimate standing in for each of the `unknown` charges: `guessed` of it; `reserved` is held for calls
-    that are under way. Both count against the cap."""
+    that are under way. Both count against the cap. `fee` of both together is the router's own."""
     entries = list(held)
     reserved = sum(entry.amount_micro_usd for entry in entries)
     return {
         "spent_micro_usd": spend.amount_micro_usd - reserved,
         "reserved_micro_usd": reserved,
-        "reserved_unknown": sum(not entry.known for entry in entries),
+        "reserved_unknown": sum(not entry.known and entry.fee_of is None for entry in entries),
         "unknown": spend.unknown,
         "guessed_micro_usd": spend.guessed_micro_usd,
+        "fee_micro_usd": fee,
         "cap_micro_usd": cap,
         "left_micro_usd": None if cap is None else max(0, cap - spend.amount_micro_usd),
     }

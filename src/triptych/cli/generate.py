@@ -17,7 +17,7 @@ from rich.text import Text
 from triptych.app.caps import micro_usd
 from triptych.app.container import App
 from triptych.app.credentials import RECEIPT_SUFFIX, hand_over
-from triptych.cli.output import Exit, err, json_errors, price, print_json
+from triptych.cli.output import Exit, dollars, err, json_errors, price, print_json
 from triptych.cli.session import run_in_app, settings_for
 from triptych.spec.errors import BadRequestError, StorageError
 from triptych.studio.planning import Asked
@@ -240,9 +240,18 @@ def report(run: RunView, tiles: Sequence[TileView], saved: dict[str, Path], *, a
             billed = "" if "billed" in said.lower() + hint.lower() else " " + BILLED[record.error.billed]
             err.print(Text(f"{name}: {said}{billed}{hint}", "red"))
         else:
-            err.print(Text(f"{name}: {record.state}, {price(record.cost or record.estimate)}", "dim"))
+            err.print(
+                Text(
+                    f"{name}: {record.state}, {price(record.cost or record.estimate)}{_fee(record.fee_micro_usd)}",
+                    "dim",
+                )
+            )
         for change in tile.json["adjustments"]:  # type: ignore[union-attr]
             err.print(Text(f"  {change['feature']}: {change['detail']}", "yellow"))  # type: ignore[index,call-overload]
+
+
+def _fee(micro_usd: int) -> str:
+    return f" and a fee of {dollars(micro_usd)}" if micro_usd else ""
 
 
 def exit_code(tiles: Sequence[TileView]) -> Exit:

@@ -133,6 +133,7 @@ def answer_of(
             "lane": record.lane, "attempts": told, "warnings": warnings,
             "cost": msgspec.to_builtins(record.cost or record.estimate), "billed": record.billed,
             "estimate": msgspec.to_builtins(record.estimate), "difference_micro_usd": difference(record),
+            "fee_micro_usd": record.fee_micro_usd,
             "receipt": signed,
         },
     }  # fmt: skip
@@ -201,7 +202,8 @@ def _item(picture: PictureRecord, base: str, *, sent: bool) -> dict[str, Any]:
 
 
 def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
-    kept = ("id", "number", "endpoint", "started_ms", "ended_ms", "outcome", "error", "cost", "billed", "hedge")
+    kept = ("id", "number", "endpoint", "started_ms", "ended_ms", "outcome", "error", "cost", "billed", "hedge",
+            "fee_micro_usd")  # fmt: skip
     built: dict[str, Any] = msgspec.to_builtins(attempt)
     return {**{name: built[name] for name in kept}, "calls": [_call(wire) for wire in attempt.wires]}
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from triptych.router.budget import Caps
 from triptych.router.merge import total_cost
-from triptych.router.parts import price_of
+from triptych.router.parts import fee_before, price_of
 from triptych.router.price import Price, usd
 from triptych.router.registry import Registry
 from triptych.spec.clock import Clock
@@ -15,7 +15,9 @@ from triptych.spec.errors import BadRequestError, BudgetError, TriptychError, Un
 from triptych.spec.image import UNKNOWN_COST, Adjustment, Cost, ImageRequest, InputImage, Role, later_seed
 from triptych.spec.model import ModelCard
 from triptych.spec.records import Parent
+from triptych.spec.routing import NO_FEES, Fees
 from triptych.store.base import RecordStore, Spend
+from triptych.studio.conversation import Conversation
 from triptych.studio.models import Names
 from triptych.studio.pictures import Pictures
 from triptych.studio.prompt import DEFAULT_LIMIT, PromptNote, PromptPlan, PromptSpec, read_prompt
@@ -104,6 +106,7 @@ class Planner:
         caps: Callable[[], Caps],
         price: Price,
         typical: Callable[[ModelCard], tuple[int, int] | None],
+        fees: Callable[[], Fees],
         limit: int = DEFAULT_LIMIT,
     ) -> None:
         self._registry = registry
@@ -114,6 +117,7 @@ class Planner:
         self._caps = caps
         self._price = price
         self._typical = typical
+        self._fees = fees
         self._limit = limit
 
     def names(self) -> Names:
@@ -170,6 +174,7 @@ class Planner:
         view = PlanView(
             prompts=prompt.total, images=images_in_all, total=total, known_micro_usd=known,
             unknown_count=unpriced, seconds=self._seconds(names, per_model), chips=prompt.chips, notes=notes,
+            fee_micro_usd=sum(plan.fee_micro_usd for plan in per_model.values()),
             models=models, per_model=per_model, allowed=problem is None,
             reason=_sentence(problem) if problem else None,
         )  # fmt: skip
@@ -190,10 +195,24 @@ class Planner:
 
     def estimate(self, names: Names, model: str, request: ImageRequest) -> Cost:
         """What a request to a resolved model costs: of several endpoints the cheapest that can be used."""
+        found = self._cheapest(names, model, request)
+        return UNKNOWN_COST if found is None else price_of(found, request, self._price)
+
+    def fee(self, model: str, request: ImageRequest) -> int:
+        """What the router takes for itself of that, by the schedule in force, in micro-dollars. Where no price is known
+        the part that needs none, for one call."""
+        fees = self._fees()
+        if fees == NO_FEES:
+            return 0
+        found = self._cheapest(self.names(), model, request)
+        return fees.on(None) if found is None else fee_before(fees, found, request, self._price)
+
+    def _cheapest(self, names: Names, model: str, request: ImageRequest) -> ModelCard | None:
+        """Of the endpoints that can be used the cheapest with a known price."""
         usable = [c for c in names.served_by(model) if names.endpoints[c.id].ready and names.endpoints[c.id].enabled]
-        prices = [price_of(card, request, self._price) for card in usable or names.served_by(model)]
-        known = [cost for cost in prices if cost.amount_micro_usd is not None]
-        return min(known, key=lambda cost: cost.amount_micro_usd or 0) if known else UNKNOWN_COST
+        priced = [(price_of(card, request, self._price), card) for card in usable or names.served_by(model)]
+        known = [(cost.amount_micro_usd, card) for cost, card in priced if cost.amount_micro_usd is not None]
+        return min(known, key=lambda pair: pair[0])[1] if known else None
 
     def _seconds(self, names: Names, per_model: Mapping[str, ModelPlan]) -> tuple[int, int] | None:
         """p50 and p90 of the slowest, whose tiles take turns; None when one of them is not known. The painters share
@@ -250,8 +269,9 @@ class Planner:
         images: int,
     ) -> ModelPlan:
         cost = total_cost(estimates)
+        fee = sum(self.fee(model, request) for request in requests) * images // max(1, len(requests))
         if cost.amount_micro_usd is not None and estimates:
-            cost = Cost(cost.amount_micro_usd * images // len(estimates), cost.source)
+            cost = Cost(cost.amount_micro_usd * images // len(estimates) + fee, cost.source)
         reason: str | None = None
         adjustments: dict[tuple[str, str], Adjustment] = {}
         for request in requests:
@@ -262,7 +282,7 @@ class Planner:
         caps = replace(self._caps(), key=None, project=None)  # those are the router's to look at
         if reason is None and cost.amount_micro_usd is None and caps.limits():
             reason = None if caps.allow_unknown_price else "Its price is not known, and there is a spending cap."
-        return ModelPlan(ok=reason is None, reason=reason, images=images, cost=cost,
+        return ModelPlan(ok=reason is None, reason=reason, images=images, cost=cost, fee_micro_usd=fee,
                          adjustments=tuple(item for item in adjustments.values() if item.feature != "previews"))  # fmt: skip
 
     async def over_caps(self, total: Cost, budget: int | None, project: str | None) -> TriptychError | None:
@@ -315,7 +335,7 @@ def _known_part(estimates: Mapping[str, Sequence[Cost]], per_model: Mapping[str,
         costs = estimates[model]
         if costs:
             amounts = [cost.amount_micro_usd for cost in costs if cost.amount_micro_usd is not None]
-            known += sum(amounts) * plan.images // len(costs)
+            known += sum(amounts) * plan.images // len(costs) + (plan.fee_micro_usd if amounts else 0)
             unknown += (len(costs) - len(amounts)) * plan.images // len(costs)
     return known, unknown
 

@@ -93,7 +93,7 @@ class Studio:
         hearing = Hearing(store, clock, announcer, self._card_of)
         self.queue = Queue(store, announcer.now)
         self.planner = Planner(registry=registry, pictures=self.pictures, store=store, clock=clock, caps=caps,
-                                price=price, typical=router.typical_seconds, limit=prompt_limit)  # fmt: skip
+                                price=price, typical=router.typical_seconds, fees=router.fees, limit=prompt_limit)  # fmt: skip
         self._tiles = Tiles(store=store, router=router, intake=self._intake, announcer=announcer, hearing=hearing,
                             clock=clock, spent=self._publish_spend, queue=self.queue)  # fmt: skip
         self._recovery = Recovery(store=store, blobs=blobs, registry=registry, tiles=self._tiles, clock=clock,
@@ -414,6 +414,7 @@ class Studio:
             id=new_id("tile", made), run_id=run.id, position=position, model=model, state="queued", created_ms=now,
             updated_ms=now, ratio=ratio_of(request), request=request_json(request), estimate=cost, owner=self._owner,
             nonce=tile_nonce(given, position) if isinstance(given, str) else None, parent=parent_of(run), draft=draft_of(run, model),
+            fee_estimate_micro_usd=self.planner.fee(model, request),
         ), request  # fmt: skip
 
     async def _launch(

@@ -233,7 +233,7 @@ class Tiles:
         state: TileState = "cancelled" if live.stop == "user" or billed == "no" else "lost"
         who = "Stopped" if live.stop == "user" else "The server stopped"
         came = f" {came_words(live.pictures, live.record)}" if live.pictures else ""
-        words = bill_words(billed, cost)
+        words = bill_words(billed, cost, live.fee())
         error = CancelledByUserError(f"{who}.{came} {words}", hint="Retry when you want it after all.", billed=billed)
         error.amount_micro_usd = cost.amount_micro_usd if cost else None
         live.error = error
@@ -245,7 +245,7 @@ class Tiles:
         """The final state. When not even that can be stored it is still announced, with the reason."""
         live.now = Now()
         now = self._clock.now_ms()
-        live.record = replace(record, coming=(), ended_ms=now, updated_ms=now)
+        live.record = replace(record, coming=(), fee_micro_usd=live.fee(), ended_ms=now, updated_ms=now)
         try:
             await self._save_end(live)
         except StorageError as error:

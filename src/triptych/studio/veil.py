@@ -15,6 +15,7 @@ _BLANK: JsonObject = {
     "position": 0, "model": "", "name": "", "maker": "", "endpoint": None, "model_served": None, "lane": None,
     "progress": None, "queue_position": None, "eta_s": None, "note": None, "preview": None, "started_ms": None,
     "ended_ms": None, "typical_seconds": None, "estimate": None, "cost": None, "difference_micro_usd": None,
+    "fee_micro_usd": 0, "fee_estimate_micro_usd": 0,
     "adjustments": [], "retry": None, "draft": None, "final": False,
 }  # fmt: skip
 _NO_ERROR: JsonObject = {"provider": None, "status": None, "upstream": None, "retry_after_s": None, "param": None}

@@ -93,12 +93,13 @@ class DraftPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPlan:
-    """What one model would make of a plan. `cost` is for all its pictures."""
+    """What one model would make of a plan. `cost` is for all its pictures, `fee_micro_usd` of it the router's own."""
 
     ok: bool
     reason: str | None
     images: int
     cost: Cost
+    fee_micro_usd: int = 0
     adjustments: tuple[Adjustment, ...] = ()
     references: ReferencePlan = NO_REFERENCES
     draft: DraftPlan | None = None
@@ -107,7 +108,8 @@ class ModelPlan:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
     """A prompt read and priced, nothing started. `seconds` are p50 and p90 of the slowest model, None when unknown.
-    `known_micro_usd` is what the pictures with a known price cost, `unknown_count` how many have none."""
+    `known_micro_usd` is what the pictures with a known price cost, `unknown_count` how many have none. In all amounts
+    is the router's own fee: `fee_micro_usd` in all."""
 
     prompts: int
     images: int
@@ -121,6 +123,7 @@ class PlanView:
     per_model: Mapping[str, ModelPlan]
     allowed: bool
     reason: str | None
+    fee_micro_usd: int = 0
 
     @property
     def json(self) -> JsonObject:
@@ -208,6 +211,7 @@ def tile_view(
         "typical_seconds": list(card.typical_seconds) if card and card.typical_seconds else None,
         "estimate": msgspec.to_builtins(record.estimate), "cost": msgspec.to_builtins(record.cost),
         "billed": record.billed, "difference_micro_usd": difference(record),
+        "fee_micro_usd": record.fee_micro_usd, "fee_estimate_micro_usd": record.fee_estimate_micro_usd,
         "images": [picture_json(picture, record, prompt, blind=blind) for picture in pictures],
         "adjustments": [msgspec.to_builtins(a) for a in record.adjustments if a.kind != "native"],
         "error": msgspec.to_builtins(record.error), "retry": now.retry, "retry_of": record.retry_of,

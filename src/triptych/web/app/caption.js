@@ -72,7 +72,7 @@ const Elapsed = ({ t }) => ticking(elapsed(t));
 export function Money({ row, tiles }) {
   if (s.veiled(row.id)) return html`<span>cost hidden</span>`;
   const all = row.tiles.value.map(t => t.value), guess = all.filter(t => t.billed === 'unknown' || (t.state === 'done' && t.cost?.source === 'unknown')), live = all.filter(t => !s.FINAL.has(t.state));
-  const sum = (/** @type {Tile[]} */ of, /** @type {'cost' | 'estimate'} */ field) => of.reduce((n, t) => n + (t[field]?.amount_micro_usd ?? 0), 0), rest = all.filter(t => !guess.includes(t) && !live.includes(t));
+  const sum = (/** @type {Tile[]} */ of, /** @type {'cost' | 'estimate'} */ field) => of.reduce((n, t) => n + (t[field]?.amount_micro_usd ?? 0) + (t[s.FINAL.has(t.state) ? 'fee_micro_usd' : 'fee_estimate_micro_usd'] ?? 0), 0), rest = all.filter(t => !guess.includes(t) && !live.includes(t));
   const guessed = sum(guess, 'estimate'), micro = sum(rest, 'cost') + sum(live, 'estimate') + guessed, costs = [...rest.map(t => t.cost), ...live.map(t => t.estimate)].filter(Boolean);
   const free = !guess.length && costs.length > 0 && costs.every(c => c?.source === 'free');
   return html`<span title=${guess.length ? 'Cost of this row: what is known, and with estimates in place of what nobody could tell' : 'Cost of this row'}>${free ? 'free' : guess.length && !micro ? 'cost unknown' : `${live.length && micro > guessed ? 'about ' : ''}${spent(micro, guessed, guess.length)}`}</span>`;

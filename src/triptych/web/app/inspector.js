@@ -87,6 +87,7 @@ function Fitted({ tile }) {
 function Costs({ tile }) {
   const source = /** @type {Record<string, string>} */ ({ provider: 'as the provider charged', usage: 'from the usage the provider reported', table: 'from the price table', free: '', unknown: '' })[tile.cost?.source ?? ''];
   return html`<section><h3>Cost</h3><dl><div><dt>Before</dt><dd class="num">${price(tile.estimate, true)}</dd></div><div><dt>After</dt><dd><span class="num">${tile.cost ? price(tile.cost) : s.FINAL.has(tile.state) ? tile.billed === 'no' ? 'nothing' : 'not known' : 'not yet known'}</span> ${source}</dd></div>
+    ${tile.fee_micro_usd + tile.fee_estimate_micro_usd > 0 && html`<div><dt>Fee</dt><dd><span class="num">${money(s.FINAL.has(tile.state) ? tile.fee_micro_usd : tile.fee_estimate_micro_usd)}</span> ${!s.FINAL.has(tile.state) ? 'on top, if it costs that' : tile.billed === 'unknown' ? 'on top: nobody knows the bill, so this follows the estimate' : 'on top, for the operator of this router'}</dd></div>`}
     <div><dt>Billed</dt><dd>${s.FINAL.has(tile.state) ? wasBilled(tile.billed) : 'Not yet.'}</dd></div>${tile.started_ms && tile.ended_ms && html`<div><dt>Time</dt><dd class="num">${seconds((tile.ended_ms - tile.started_ms) / 1000)}</dd></div>`}</dl></section>`;
 }
 

@@ -83,7 +83,7 @@ function Purse({ name, of: x }) {
   const whole = Math.max(1, x.cap_micro_usd ?? 0), wide = (/** @type {number} */ n) => ({ inlineSize: `${Math.min(100, 100 * n / whole)}%` });
   return html`<div><dt title=${name}>${name}</dt><dd>${x.cap_micro_usd === null ? html`<span class="sub">no cap</span>` : html`<span class="bar" aria-hidden="true"><i class="was" style=${wide(x.spent_micro_usd)}></i><i class="held" style=${{ insetInlineStart: wide(x.spent_micro_usd).inlineSize, ...wide(x.reserved_micro_usd) }}></i></span>`}
     <span class="num">${x.reserved_micro_usd > 0 ? 'about ' : ''}${spent(x.spent_micro_usd, x.guessed_micro_usd ?? 0, x.unknown)}</span><span class="num sub">${x.cap_micro_usd === null ? '' : `of ${money(x.cap_micro_usd)}`}</span>
-    ${(x.reserved_micro_usd > 0 || x.unknown > 0) && html`<span class="sub whole">${[x.reserved_micro_usd > 0 && `${money(x.reserved_micro_usd)} held for what is under way`, x.unknown > 0 && `${count(x.unknown, 'charge')} not known: the estimate stands in`].filter(Boolean).join('; ')}</span>`}</dd></div>`;
+    ${(x.reserved_micro_usd > 0 || x.unknown > 0 || x.fee_micro_usd > 0) && html`<span class="sub whole">${[x.reserved_micro_usd > 0 && `${money(x.reserved_micro_usd)} held for what is under way`, x.unknown > 0 && `${count(x.unknown, 'charge')} not known: the estimate stands in`, x.fee_micro_usd > 0 && `of it ${money(x.fee_micro_usd)} in fees`].filter(Boolean).join('; ')}</span>`}</dd></div>`;
 }
 
 /** @param {{ of: any }} props */
