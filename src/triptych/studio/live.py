@@ -25,6 +25,7 @@ class Live:
 
     record: TileRecord
     blind: bool = False
+    api: bool = False  # asked for by a caller of the API
     batch: bool = False  # whether it waits for its turn in the queue
     now: Now = field(default_factory=Now)
     pictures: tuple[PictureRecord, ...] = ()  # kept already, by position

@@ -18,7 +18,7 @@ DEADLINE_S = 300.0
 COMMUNITY_DEADLINE_S = 1800.0
 """Volunteers' machines have queues of many minutes."""
 AT_ONCE = 8
-"""Tiles of one model that are with the router at the same time."""
+"""Tiles of the page of one model that are with the router at the same time (see `places`)."""
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 EASEL = 2
 """Places that all painters share; `providers/demo` holds them to it."""
@@ -39,6 +39,7 @@ class Terms:
     hedge: bool = False
     blind: bool = False
     batch: bool = False
+    api: bool = False
 
 
 def read_project(field: str, value: object) -> str:
@@ -97,6 +98,7 @@ def terms_of(run: RunRecord, caps: Caps, deadline_s: float) -> Terms:
         hedge=settings.get("hedge") is True,
         blind=is_veiled(run),
         batch=settings.get("batch") is True,
+        api=run.source == "api",
     )
 
 

@@ -24,9 +24,10 @@ from triptych.studio.failures import bill_words, came_words, cost_after, interna
 from triptych.studio.hearing import Hearing
 from triptych.studio.ingest import Intake
 from triptych.studio.live import Announcer, Live
+from triptych.studio.places import Places
 from triptych.studio.queue import Queue
 from triptych.studio.shared import Shared
-from triptych.studio.terms import AT_ONCE, Terms
+from triptych.studio.terms import Terms
 from triptych.studio.views import Now, TileNews
 
 _SAVE_AGAIN_S = (1.0, 5.0, 15.0)  # a lock held by another program, a server that restarts
@@ -58,7 +59,7 @@ class Tiles:
         self._spent = Shared(spent)
         self._queue = queue
         self._live: dict[str, Live] = {}
-        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._places = Places()
 
     def get(self, tile_id: str) -> Live | None:
         """A tile at work, None when it is not (any more)."""
@@ -86,6 +87,7 @@ class Tiles:
         """Begins the work on an enlisted tile."""
         record = live.record
         live.batch = terms.batch
+        live.api = terms.api
         work = self._router.run
         self._launch(
             live,
@@ -170,7 +172,7 @@ class Tiles:
     async def _turn(self, live: Live, request: ImageRequest, call: Callable[[], Awaitable[RoutedResult]]) -> bool:
         """Works on the tile when its turn has come. False when a cap had no room and nothing was sent: the batch is
         paused then, and the tile waits in it again."""
-        async with self._queue.turn(live), self._slots.setdefault(live.record.model, asyncio.Semaphore(AT_ONCE)):
+        async with self._queue.turn(live), self._places.take(live.record.model, request.n, api=live.api):
             try:
                 result = await call()
             except BudgetError as error:
