@@ -6,6 +6,7 @@ from triptych.imaging.workshop import Workshop
 from triptych.spec.clock import Clock
 from triptych.store.records import SqlRecordStore
 from triptych.studio.credentials import Credentials
+from triptych.studio.kit_client import KitClients
 from triptych.studio.kit_files import KitFiles
 from triptych.studio.kits import Kits
 from triptych.studio.outpaint import Outpaint
@@ -18,6 +19,7 @@ class KitDesk:
 
     kits: Kits
     files: KitFiles
+    clients: KitClients
 
 
 def open_kits(
@@ -29,7 +31,8 @@ def open_kits(
     clock: Clock,
 ) -> KitDesk:
     """Puts the parts together."""
-    return KitDesk(
-        kits=Kits(store.kits, studio, outpaint, clock),
-        files=KitFiles(studio, store.receipts, workshop, credentials, clock),
+    kits, files = (
+        Kits(store.kits, studio, outpaint, clock),
+        KitFiles(studio, store.receipts, workshop, credentials, clock),
     )
+    return KitDesk(kits=kits, files=files, clients=KitClients(kits, files, studio, clock))

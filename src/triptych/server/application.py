@@ -19,6 +19,7 @@ from triptych.server.events import events_response
 from triptych.server.gallery_api import GalleryApi
 from triptych.server.grid_api import GridApi
 from triptych.server.kit_api import KitApi
+from triptych.server.kit_client_api import KitClientApi
 from triptych.server.lineage_api import LineageApi
 from triptych.server.openai_images import ImagesApi
 from triptych.server.outpaint_api import OutpaintApi
@@ -139,6 +140,7 @@ def build(
             *PicksApi(app).routes(),
             *GalleryApi(app).routes(),
             *KitApi(app).routes(),
+            *KitClientApi(app).routes(),
             *LineageApi(app).routes(),
             *PromotionApi(app).routes(),
             *OutpaintApi(app).routes(),
