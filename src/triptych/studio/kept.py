@@ -36,7 +36,8 @@ def asked_again(run: RunRecord, model: str) -> Asked:
 def draft_of(run: RunRecord, model: str) -> DraftSettings | None:
     """What the drafts of a model set in this run; None where it has none."""
     kept: Any = run.settings.get("drafts") or {}
-    return kept.get(model)
+    found: DraftSettings | None = kept.get(model)
+    return found
 
 
 def parent_of(run: RunRecord) -> Parent | None:

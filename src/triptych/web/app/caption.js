@@ -42,6 +42,7 @@ export function Caption({ t, index, live, tab }) {
   return html`<div class="cap"><p><span class="num">${letter(index)}</span><b>${t.name}</b><span class="num facts">${time && html`<span>${time}</span>`}${cost && html`<span>${cost}</span>`}</span></p>
     ${own && html`<p class="own" title=${t.prompt}>${own}</p>`}
     <p class="sub" title=${title}>${hidden ? 'Hidden until one is picked: open Compare' : html`${t.maker}${lane && ` · ${lane}`}${model?.is_ai === false ? ' · procedural, not an AI model' : ''}`}</p>
+    ${(t.draft != null || t.final) && html`<p class="own" title=${t.draft ?? 'Made from a draft, as it was asked for there'}>${t.final ? 'Final of a draft' : `Draft: ${t.draft}`}</p>`}
     ${t.images.some(i => isKey(i.id)) && html`<p class="own">◆ Key visual</p>`}
     ${tries.length > 0 && html`<button type="button" class="fitted tries" tabindex=${tab} title="What happened before, in the inspector" onClick=${() => { s.inspecting.value = tries[0].id; }}>${count(tries.length, 'earlier try', 'earlier tries')}</button>`}
     ${fitted.length > 0 && html`<button type="button" class="fitted" tabindex=${tab} title="Open the inspector" onClick=${() => { s.inspecting.value = t.id; }}>≈ ${fitted[0].detail}${fitted.length > 1 ? ` · ${fitted.length - 1} more` : ''}</button>`}

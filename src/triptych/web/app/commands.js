@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals';
 import * as act from './actions.js';
 import * as deeds from './deeds.js';
+import { promote } from './promote.js';
 import * as s from './state.js';
 import { undo } from './undo.js';
 /** @import { Picture, Tile, TileSignal } from './types' */
@@ -29,6 +30,7 @@ export const COMMANDS = [
   { id: 'edit', name: 'Edit with this', key: 'e', where: 'picture', run: at => at.image && deeds.useImage(at.image, at.t, 'edit') },
   { id: 'download', name: 'Download', key: 'd', where: 'picture', run: at => /** @type {HTMLElement | null} */ (at.frame.querySelector('a[download]'))?.click() },
   { id: 'inspector', name: 'Inspector', key: 'i', where: 'tile', run: at => { s.inspecting.value = s.inspecting.peek() === at.t.id ? '' : at.t.id; } },
+  { id: 'promote', name: 'Make final', key: 'mod+shift+Enter', where: 'picture', run: at => { if (at.image) promote(at.t, at.image); } },
   { id: 'lineage', name: 'Lineage', key: 'l', where: 'tile', run: at => s.go(`/lineage/${at.t.id}`) },
 
   { id: 'side-in', name: 'Zoom in', key: '+', where: 'compare' },
@@ -74,7 +76,7 @@ export function setKey(c, key) {
   changes.value++;
 }
 
-const MAC = /Mac|iP(hone|ad)/.test(navigator.platform), SIGNS = /** @type {Record<string, string>} */ ({ ' ': 'Space', Backspace: '⌫', ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', '-': '−' });
+const MAC = /Mac|iP(hone|ad)/.test(navigator.platform), SIGNS = /** @type {Record<string, string>} */ ({ 'shift+Enter': '⇧ ↵', ' ': 'Space', Backspace: '⌫', ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', '-': '−' });
 /** A key as a person reads it. @param {string} key */
 export function shown(key) {
   const plain = key.replace('mod+', ''), sign = SIGNS[plain] ?? (plain.length === 1 ? plain.toUpperCase() : plain);
@@ -87,6 +89,7 @@ export const keyed = (name, id) => { const key = keyOf(command(id)); return key 
 /** What was pressed, as the list writes it; '' for what is no shortcut. @param {KeyboardEvent} e */
 export function chord(e) {
   const key = e.key.length === 1 ? e.key.toLowerCase() : e.key;
+  if (key === 'Enter' && e.shiftKey && (e.ctrlKey || e.metaKey) && !e.altKey) return 'mod+shift+Enter';
   if (e.altKey || /^(Shift|Control|Meta|Alt|Dead|Tab|Escape|Enter)/.test(key) || e.shiftKey && /^([a-z]|.{2,})$/.test(key)) return '';
   return e.ctrlKey || e.metaKey ? `mod+${key}` : key;
 }

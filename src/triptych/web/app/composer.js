@@ -43,7 +43,7 @@ export function Composer() {
     if (e.altKey && /^Arrow(Up|Down)$/.test(e.key)) { e.preventDefault(); import('./suggest.js').then(m => m.recall(e.key === 'ArrowUp' ? 1 : -1)); }
     else if (e.key === 'Escape') { e.currentTarget.blur(); document.getElementById(s.active.peek())?.focus(); }
   };
-  return html`<form class="composer" aria-label="Prompt bar" ...${drag} onKeyDown=${e => { if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) { e.preventDefault(); act.create(); } }} onSubmit=${e => { e.preventDefault(); act.create(); }}>
+  return html`<form class="composer" aria-label="Prompt bar" ...${drag} onKeyDown=${e => { if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) { e.preventDefault(); act.create(e.shiftKey && { tier: 'final' }); } }} onSubmit=${e => { e.preventDefault(); act.create(); }}>
     ${suggest.value && h(suggest.value.Suggestions, null)}${s.marks.value.length > 0 && h(Tray, null)}${(s.refs.value.length > 0 || s.mask.value) && h(References, null)}
     <label class="vh" for="prompt">Prompt</label>
     <textarea id="prompt" name="text" rows="2" ref=${box} placeholder="Describe a picture. Every chosen model draws it." autocomplete="off" aria-describedby="plan"

@@ -5,6 +5,7 @@ import { focusPrompt, startRun, trying } from './actions.js';
 import { call } from './api.js';
 import { count, money, price } from './format.js';
 import { choose, isKey } from './keyvisual.js';
+import { offers, promote } from './promote.js';
 import * as s from './state.js';
 import { toast } from './ui.js';
 import { done } from './undo.js';
@@ -28,7 +29,7 @@ export async function addModel(run, model, place = run) {
 }
 
 /** @param {string} run @param {Tile} tile */
-function added(run, tile) {
+export function added(run, tile) {
   const row = s.findRow(run);
   if (row && !row.tiles.peek().some(t => t.peek().id === tile.id)) row.tiles.value = [...row.tiles.peek(), signal(tile)];
   s.active.value = tile.id;
@@ -75,6 +76,7 @@ export function tileMenu(tile, image) {
     { name: 'Look closer', note: 'Enter', run: () => openCompare(tile, image.id) },
     { name: 'Lineage', note: 'L', run: () => s.go(`/lineage/${t.id}`) },
     { name: isKey(image.id) ? 'No key visual any more' : 'This is the key visual', run: () => choose(image.id) },
+    ...(t.draft == null ? [] : [{ name: 'Make final', note: 'Ctrl ⇧ ↵', run: () => { promote(t, image); } }, { name: 'Make final on…', note: 'with prices', run: () => { offers(t, image); } }]),
     { name: 'Make another', note: hidden ? '' : price(t.estimate ?? t.cost, true), run: () => retry(t, t.billed === 'unknown' ? { confirm: true } : {}) },
     ...(row ? [{ name: 'Use the prompt', run: () => reuse(row, false) }] : []),
     ...(hidden ? [] : alsoTry(t)).map(o => ({ ...o, name: o.note === 'Add one' ? o.name : `Also on ${o.name}` })),
@@ -119,15 +121,16 @@ export async function older() {
 function recipe(row) {
   const { models, images, mask, parent } = row.settings ?? {};
   const used = Array.isArray(models) ? models : [...new Set(row.tiles.peek().map(t => t.peek().model))];
-  return { text: row.text, models: used, ...(images?.length ? { images } : {}), ...(mask ? { mask } : {}), ...(parent ? { parent } : {}) };
+  return { text: row.text, models: used, tier: row.settings?.tier ?? 'final', ...(images?.length ? { images } : {}), ...(mask ? { mask } : {}), ...(parent ? { parent } : {}) };
 }
 
 /** Puts a recipe into the prompt bar: only ever because someone asked for it. @param {Row} row @param {boolean} [all] */
 export function reuse(row, all = true) {
-  const { text, models, images, mask } = recipe(row);
+  const { text, models, images, mask, tier } = recipe(row);
   batch(() => {
     s.text.value = text;
     if (!all) return;
+    s.tier.value = tier;
     s.selected.value = s.models.peek().map(m => m.id).filter(m => models.includes(m));
     s.refs.value = (images ?? []).map((/** @type {any} */ i) => kept(i.sha256, i.role));
     s.mask.value = mask ? kept(mask, 'mask') : null;

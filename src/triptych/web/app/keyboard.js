@@ -9,12 +9,13 @@ import * as s from './state.js';
  * @param {KeyboardEvent} e */
 export function keys(e) {
   const at = document.activeElement, frame = /** @type {HTMLElement | null} */ (at?.closest('.frame') ?? null);
-  if (!frame || e.ctrlKey || e.metaKey || e.altKey) return;
+  const mod = e.ctrlKey || e.metaKey;
+  if (!frame || e.altKey || mod && !(e.shiftKey && e.key === 'Enter')) return;
   if (e.key.startsWith('Arrow')) { move(frame, e); return; }
   const tile = s.findTile(frame.id), t = tile?.peek(), image = t?.images.find(i => i.id === frame.dataset.image), key = e.key.toLowerCase();
   if (!tile || !t) return;
   if (key === 'escape' && at !== frame) { e.stopPropagation(); frame.focus(); return; }
-  if (key === 'enter' && at === frame && image) { e.preventDefault(); openCompare(tile, image.id); }
+  if (key === 'enter' && at === frame && image && !mod) { e.preventDefault(); openCompare(tile, image.id); }
   press('tile', e, { tile, t, image, frame });
 }
 

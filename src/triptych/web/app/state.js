@@ -24,6 +24,7 @@ export const text = signal(/** @type {HTMLTextAreaElement | null} */ (document.g
 export const selected = signal(/** @type {string[]} */ ([]));
 export const refs = signal(/** @type {Ref[]} */ ([]));
 export const mask = signal(/** @type {Ref | null} */ (null));
+export const tier = signal(local.tier === 'draft' ? 'draft' : 'final');
 export const plan = signal(/** @type {Plan | null} */ (null));
 export const named = signal(/** @type {string[] | null} */ (null));        // the models that the text chooses, when it does
 export const chosen = computed(() => named.value ?? selected.value);       // what runs

@@ -11,7 +11,7 @@ export type Tile = {
   endpoint: string | null; lane: string | null; progress: number | null; queue_position: number | null; eta_s: number | null; note: string | null;
   preview: string | null; started_ms: number | null; ended_ms: number | null; typical_seconds: [number, number] | null;
   estimate: Cost | null; cost: Cost | null; fee_micro_usd: number; fee_estimate_micro_usd: number; billed: 'yes' | 'no' | 'unknown'; images: Picture[]; adjustments: Adjustment[]; error: TileError | null;
-  retry: { in_s: number; attempt: number; of: number; until_ms: number } | null; retry_of: string | null; cancellable: boolean;
+  retry: { in_s: number; attempt: number; of: number; until_ms: number } | null; retry_of: string | null; cancellable: boolean; draft: string | null; final: boolean;
 };
 export type TileSignal = Signal<Tile>;
 export type Note = { kind: string; token: string | null; message: string };
@@ -30,7 +30,7 @@ export type Spend = { today: { amount_micro_usd: number; unknown: number | boole
 export type Ref = { key: number; sha256: string | null; url: string | null; name: string; role: string; problem: string; parent?: { tile: string; picture: string } };
 export type Plan = {
   prompts: number; images: number; total: Cost; known_micro_usd?: number; unknown_count?: number; fee_micro_usd?: number; seconds: [number, number] | null; chips: { name: string; text: string; value: string }[]; notes: Note[];
-  per_model: Record<string, { ok: boolean; reason: string | null; images: number; cost: Cost; adjustments: Adjustment[] }>; allowed: boolean; reason: string | null;
+  per_model: Record<string, { ok: boolean; reason: string | null; images: number; cost: Cost; adjustments: Adjustment[]; draft?: { words: string; final: Cost } | null }>; allowed: boolean; reason: string | null;
 };
 export type Mark = { image: string; tile: TileSignal };
 export type Problem = { message: string; hint: string; code: string };
