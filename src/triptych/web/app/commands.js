@@ -24,6 +24,8 @@ export const COMMANDS = [
   { id: 'undo', name: 'Undo', key: 'mod+z', where: 'everywhere', run: () => undo() },
   { id: 'help', name: 'All shortcuts', key: '?', where: 'everywhere', run: open('help') },
   { id: 'settings', name: 'Settings', key: 'mod+,', where: 'everywhere', run: open('settings') },
+  { id: 'grid', name: 'X/Y grid', key: 'g', where: 'everywhere', run: open('grid') },
+  { id: 'queue', name: 'Queue', key: 'q', where: 'everywhere', run: () => s.go('/queue') },
   { id: 'theme', name: 'Switch light and dark', key: '', where: 'everywhere', run: () => deeds.flipTheme() },
   { id: 'compare', name: 'Put side by side', key: 'c', where: 'picture', run: at => deeds.mark(at.tile, at.image?.id) },
   { id: 'reference', name: 'Use as reference', key: 'r', where: 'picture', run: at => at.image && deeds.useImage(at.image, at.t, 'subject') },

@@ -29,8 +29,8 @@ export function Foot() {
   return html`<div class="foot">
     <label class="tool" title="Add pictures: drop, paste or choose">${h(Icon, { name: 'image-plus' })}<input class="vh" type="file" accept="image/*" multiple aria-label="Add pictures" onChange=${e => { act.deed('upload', [...e.currentTarget.files]); e.currentTarget.value = ''; }} /></label>
     ${h(Menu, { label: 'Parameters', text: '--', class: 'tool num', heading: 'Add to the prompt', items: () => import('./suggest.js').then(m => m.common()) })}
-    <button type="button" class="tool num" title="X/Y grid (G): any setting along two or three sides" aria-label="X/Y grid" onClick=${() => { s.over.value = 'grid'; }}>X/Y</button>
     ${h(Menu, { label: 'The order of the models', icon: 'circle-question-mark', heading: order, items: () => [{ name: 'See all models', run: () => s.go('/models') }] })}
+    <button type="button" class="tool num" title="X/Y grid (G): any setting along two or three sides" aria-label="X/Y grid" onClick=${() => { s.over.value = 'grid'; }}>X/Y</button>
     ${h(Tier, null)}
     <p id="plan" class="sum">${plan && !idle && html`<b>${many}${count(plan.images, 'image')}</b><span class="num">${plan.unknown_count ? plan.known_micro_usd ? `about ${money(plan.known_micro_usd)}, ${count(plan.unknown_count, 'price')} unknown` : 'price unknown' : `${plan.total.amount_micro_usd ? 'about ' : ''}${price(plan.total)}`}${plan.fee_micro_usd ? `, of it a fee of ${money(plan.fee_micro_usd)}` : ''}</span><span>${goes()}</span>${plan.seconds && html`<span class="num">${usually(plan.seconds)}</span>`}`}${why && html`<span class=${idle ? '' : 'stop'}>${why}</span>`}</p>
     <button class="btn go" disabled=${Boolean(why) || busy} aria-describedby="plan">${busy ? 'Sending' : 'Create'}<kbd>${MODIFIER} ↵</kbd></button>

@@ -9,6 +9,7 @@ const part = (load, name, ...sheets) => later(() => Promise.all([load(), ...['vi
 const Compare = part(() => import('./compare.js'), 'Compare', 'compare');
 const OVER = /** @type {Record<string, any>} */ ({
   help: part(() => import('./help.js'), 'Help', 'everywhere'),
+  grid: part(() => import('./grid.js'), 'Grid', 'grid'),
   palette: part(() => import('./palette.js'), 'Palette', 'everywhere'),
   settings: part(() => import('./settings.js'), 'Settings', 'everywhere'),
 });
