@@ -84,7 +84,7 @@ class Fake:
         self.first_kept = self.last
         self.runs: list[Object] = []
         self.hidden: list[str] = []
-        self.keys = dict.fromkeys(PROVIDERS, "…4f2a") if scene != "first" else {}
+        self.keys = dict.fromkeys(PROVIDERS, "…4f2a") if scene not in {"first", "new"} else {}
         self.consent = False
         self.selected = ["demo/aurora", "demo/woodcut"]
         self.guessed = 0
@@ -97,6 +97,7 @@ class Fake:
         self.go: dict[str, asyncio.Event] = {}
         self.picks: list[Object] = []
         self.gallery = FakeGallery()
+        self.sample: str | None = "offer" if scene == "new" else None
         self.switches = {"learning": True, "ordering": False}
 
     # what the page is told
@@ -180,7 +181,7 @@ class Fake:
         newest = [r for r in reversed(self.runs) if r["id"] not in self.hidden]
         return {"version": self.version, "session": self.session, "since": self.last, "models": self.models(), "providers": self.providers(),
                 "runs": [told(r) for r in newest[:8]], "next_before": newest[7]["id"] if len(newest) > 8 else None, "selected": self.selected,
-                "spend": self.spend(), "first_visit": self.scene == "first", "order_rule": self.order_rule()}  # fmt: skip
+                "spend": self.spend(), "first_visit": self.scene == "first", "sample": self.sample, "order_rule": self.order_rule()}  # fmt: skip
 
     def order_rule(self) -> str:
         return "your own picks, the strongest first" if self.switches["ordering"] else "alphabetical"
@@ -454,6 +455,20 @@ async def web(fake: Fake, request: Request, _: Any) -> Response:
 async def worker(fake: Fake, _: Request, __: Any) -> Response:
     found = fake.assets.worker()
     return Response(found.body, headers=found.headers)
+
+
+async def sample(fake: Fake, _: Request, __: Any) -> Object:
+    run = fake.start("a lighthouse --ar 4:3", ["demo/aurora", "demo/mosaic", "demo/woodcut"], int(time.time() * 1000))
+    fake.sample = run["id"]
+    return {"run": told(run)}
+
+
+async def local_servers(_: Fake, __: Request, ___: Any) -> Object:
+    lines = '[endpoints.local-8080]\nbase_url = "http://127.0.0.1:8080/v1"\nmodels = [\n  { id = "flux-dev", name = "flux-dev", price_usd = 0 },\n]\n'
+    return {"servers": [
+        {"name": "LocalAI", "url": "http://127.0.0.1:8080", "models": ["flux-dev"], "lines": lines},
+        {"name": "ComfyUI", "url": "http://127.0.0.1:8188", "models": [], "lines": None},
+    ]}  # fmt: skip
 
 
 async def control(fake: Fake, request: Request, body: Any) -> Object:
@@ -736,7 +751,7 @@ def app(assets: Assets | None = None) -> Starlette:
     return Starlette(routes=[
         route("/api/gallery", gallery, "GET PATCH"), route("/api/gallery/{rest:path}", gallery, "GET POST"), route("/api/tiles/tile_g{n:int}", gallery_tile),
         route("/api/images/img_g{n:int}", gallery_picture), route("/api/images/img_g{n:int}/thumb", gallery_picture), route("/gallery", shell),
-        route("/", shell), route("/models", shell), route("/router", shell), route("/ranking", shell), route("/web/{version}/{path:path}", web), route("/fake", control, "POST"), route("/sw.js", worker),
+        route("/", shell), route("/models", shell), route("/router", shell), route("/ranking", shell), route("/web/{version}/{path:path}", web), route("/fake", control, "POST"), route("/sw.js", worker), route("/api/sample", sample, "POST"), route("/api/local-servers", local_servers, "POST"),
         route("/api/events", events), route("/api/images/{image}", picture), route("/api/images/{image}/thumb", picture), route("/api/uploads/{image}", picture),
         route("/api/previews/{tile}", picture), route("/api/uploads", upload, "POST"), route("/api/runs", make, "POST"), route("/api/runs/{id}/tiles", run_tile, "POST"),
         route("/api/tiles/{id}/{job}", tile_call, "POST"), route("/api/providers/{id}/key", key_call, "PUT DELETE"), route("/api/providers/{id}/consent", settings, "PUT"),

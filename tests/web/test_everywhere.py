@@ -231,3 +231,27 @@ def test_axe_finds_nothing_in_what_opens_anywhere(visit: Opener, axe: str, schem
         assert violations(page, axe) == []
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog", name=name)).to_have_count(0)
+
+
+def test_a_first_visit_finds_a_row_that_no_model_drew(visit: Opener, axe: str) -> None:
+    page = visit("new")
+    expect(page.locator(".tile[data-state=done]")).to_have_count(3)
+    expect(page.get_by_text("A sample by the offline painters: they are not AI models.")).to_be_visible()
+    expect(page.get_by_role("button", name="A product")).to_be_visible()
+    page.get_by_role("button", name="Look for one").click()
+    expect(page.get_by_text("[endpoints.local-8080]")).to_be_visible()
+    expect(page.get_by_text("It is there, but it does not speak OpenAI’s Images API")).to_be_visible()
+    assert violations(page, axe) == []
+    page.reload()
+    expect(page.locator(".tile[data-state=done]")).to_have_count(3)  # and no second one
+    create(page, "a kite")
+    expect(page.locator(".tile[data-state=done]")).to_have_count(5)
+    expect(page.get_by_role("button", name="A product")).to_have_count(0)
+
+
+def test_an_empty_gallery_offers_briefs(visit: Opener) -> None:
+    page = opened(visit, 0)
+    page.get_by_role("button", name="A poster with words").click()
+    prompt = page.get_by_label("Prompt", exact=True)
+    expect(prompt).to_have_value(re.compile("OPEN LATE.*--ar 2:3"))
+    expect(prompt).to_be_focused()

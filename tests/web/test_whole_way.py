@@ -29,7 +29,11 @@ class Studio:
         providers = {"GOOGLE": emulators.google, "BYTEDANCE": emulators.ark, "XAI": emulators.xai, "OPENAI": emulators.openai,
                      "AIHORDE": emulators.aihorde}  # fmt: skip
         kept = {n: v for n, v in os.environ.items() if not n.endswith("_API_KEY") and not n.startswith("TRIPTYCH_")}
-        self.environment = kept | {f"TRIPTYCH_{name}_BASE_URL": one.url for name, one in providers.items()}
+        self.environment = (
+            kept
+            | {"TRIPTYCH_SAMPLE": "false"}
+            | {f"TRIPTYCH_{name}_BASE_URL": one.url for name, one in providers.items()}
+        )
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:

@@ -97,6 +97,9 @@ class FileSettings:
         "the kind of task and the day",
         False,
     )
+    sample: bool = _doc(
+        "let the offline painters draw a sample row when the page is opened and nothing was made yet", True
+    )
     content_credentials: bool = _doc(
         "put content credentials (C2PA) into pictures that are downloaded or saved, where the extra `c2pa` is installed",
         True,

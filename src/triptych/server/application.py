@@ -21,6 +21,7 @@ from triptych.server.grid_api import GridApi
 from triptych.server.kit_api import KitApi
 from triptych.server.kit_client_api import KitClientApi
 from triptych.server.lineage_api import LineageApi
+from triptych.server.onboarding_api import OnboardingApi
 from triptych.server.openai_images import ImagesApi
 from triptych.server.outpaint_api import OutpaintApi
 from triptych.server.picks_api import PicksApi
@@ -139,6 +140,7 @@ def build(
             *GridApi(app).routes(),
             *PicksApi(app).routes(),
             *GalleryApi(app).routes(),
+            *OnboardingApi(app).routes(),
             *KitApi(app).routes(),
             *KitClientApi(app).routes(),
             *LineageApi(app).routes(),

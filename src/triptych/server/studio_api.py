@@ -21,6 +21,7 @@ from triptych.app.model_views import (
     provider_view,
 )
 from triptych.imaging.header import header
+from triptych.app.onboarding import sample_state
 from triptych.server.auth import require_session
 from triptych.server.body import json_object, whole_body
 from triptych.server.errors import as_json
@@ -115,7 +116,7 @@ class StudioApi:
         return {
             "version": __version__, "session": self._app.session, "since": since, **known, **runs.page,
             "selected": selected if isinstance(selected, list) else first_choice(known["models"], today),
-            "spend": await self._app.studio.spend(), "first_visit": not runs.runs,
+            "spend": await self._app.studio.spend(), "first_visit": not runs.runs, "sample": await sample_state(self._app),
             "first_choice_rule": FIRST_CHOICE_RULE,
         }  # fmt: skip
 

@@ -4,6 +4,7 @@ import { batch, signal, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { deed, tell, trying } from './actions.js';
 import { ApiError, call } from './api.js';
+import { Briefs } from './briefs.js';
 import { heard, keyed } from './commands.js';
 import { count, money } from './format.js';
 import { isKey } from './keyvisual.js';
@@ -157,7 +158,7 @@ export function Gallery() {
     ${h(Search, null)}${h(Bar, null)}
     ${near.value && html`<p class="near"><img src=${near.value.thumb} alt="" />Looks like this one, the nearest first. <button type="button" class="btn small" onClick=${search}>Back to all</button></p>`}
     ${total.value === null && !wrong.value ? html`<p class="none" role="status">Looking…</p>` : some ? h(Grid, null)
-      : !wrong.value && html`<div class="none"><p>${query.value ? 'Nothing here fits that.' : 'Everything that you make is kept here.'}</p>${query.value ? html`<button type="button" class="btn" onClick=${() => { query.value = ''; search(); }}>Show everything</button>` : html`<a class="btn" href="/">Make a picture</a>`}</div>`}
+      : !wrong.value && html`<div class="none"><p>${query.value ? 'Nothing here fits that.' : 'Everything that you make is kept here.'}</p>${query.value ? html`<button type="button" class="btn" onClick=${() => { query.value = ''; search(); }}>Show everything</button>` : h(Briefs, null)}</div>`}
     ${culling.value.length > 0 && h(Cull, { ids: culling.value, close: (/** @type {string[]} */ kept) => { culling.value = []; chosen.value = new Set(kept); search(); } })}
   </div>`;
 }

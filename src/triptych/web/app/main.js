@@ -24,7 +24,7 @@ function Shell() {
     <main id="main" tabindex="-1"><header class="top"><h1>${s.title}</h1>${s.lazy.value && h(s.lazy.value.Spend, null)}</header>
       ${!s.online.value && html`<p class="offline" role="status">${h(Icon, { name: 'wifi-off' })}The server does not answer. Trying again…</p>`}
       ${s.stale.value && html`<p class="offline" role="alert">${h(Icon, { name: 'triangle-alert' })}<span>A part of this page did not load. <a href="">Reload the page</a></span></p>`}
-      ${studio ? html`${s.rows.value.length ? h(Rows, null) : html`<div class="scroll">${h(Welcome, null)}</div>`}${h(Composer, null)}` : h(View, null)}
+      ${studio ? html`${s.rows.value.length ? h(Rows, { Top: Welcome }) : html`<div class="scroll">${h(Welcome, null)}</div>`}${h(Composer, null)}` : h(View, null)}
     </main>
     ${panel && h(Inspector, null)}
   </div>

@@ -6,6 +6,7 @@ import { trying } from './actions.js';
 import { call } from './api.js';
 import { stay } from './composer.js';
 import { LANES, MODEL_STATES, money, usually } from './format.js';
+import { LocalServers } from './local.js';
 import { Community, PasteKey, Verdict, keep, refresh, sendKey } from './credentials.js';
 import * as s from './state.js';
 import { html, h } from './ui.js';
@@ -21,7 +22,7 @@ export function Models() {
   return html`<div class="scroll page"><div class="inner">
     <section class="ways" aria-label="Add models"><div><h2>Paste a key</h2><p>Triptych recognises the provider. The key is tried at once, with a call that costs nothing, kept encrypted on this machine, and never shown again.</p>${h(PasteKey, null)}</div>
       ${lanes.map(p => h(Community, { key: p.id, provider: p }))}
-      <div><h2>Your own endpoints</h2><p>Any server that speaks the OpenAI Images API can be named in <code>triptych.toml</code>, with any address, on this machine too.</p></div></section>
+      ${h(LocalServers, null)}<div><h2>Your own endpoints</h2><p>Any server that speaks the OpenAI Images API can be named in <code>triptych.toml</code>, with any address, on this machine too.</p></div></section>
     ${h(Verdict, { check: null, place: 'models' })}
     ${s.orderRule.value && html`<p class="rule">Order of models everywhere: ${s.orderRule.value}. None is put forward. ${TICKED && `Ticked on a first visit: ${TICKED}. `}<a href="/ranking" onClick=${stay}>Your ranking</a></p>`}
     <div class="cards">${[...keyed, ...lanes, ...rest].map(p => h(Card, { key: p.id, provider: p }))}</div>

@@ -7,7 +7,7 @@ import { deed, follow } from './actions.js';
 import { clock, count } from './format.js';
 import * as s from './state.js';
 import { TileView } from './tile.js';
-import { Icon, Menu, Remark, h, html } from './ui.js';
+import { Icon, Menu, Remark, h, html, say } from './ui.js';
 /** @import { Row, TileSignal } from './types' */
 
 /** Whether the page follows its end, and how far from the end it stands otherwise: kept while another view is shown. */
@@ -16,7 +16,8 @@ const stuck = { current: true }, edge = { current: 0 };
 let keyboard = /** @type {Promise<typeof import('./keyboard.js')> | null} */ (null);
 const keys = () => keyboard ??= import('./keyboard.js');
 
-export function Rows() {
+/** `Top` stands above the sample until something was made. @param {{ Top: any }} props */
+export function Rows({ Top }) {
   const box = useRef(/** @type {any} */ (null)), below = useSignal(-1);
   const list = s.rows.value, first = list[0]?.id, last = list.at(-1)?.id;
   const toEnd = () => { const el = box.current; if (el) { el.scrollTop = el.scrollHeight; stuck.current = true; below.value = 0; } };
@@ -46,7 +47,7 @@ export function Rows() {
     if (el.scrollTop < 600 && s.before.peek()) deed('older');
   };
   return html`<div class="scroll rows" ref=${box} onScroll=${scrolled} onKeyDown=${e => { keys().then(m => m.keys(e)); }}><div class="inner">
-    ${s.before.value && html`<button type="button" class="btn small earlier" onClick=${() => deed('older')}>Earlier rows</button>`}
+    ${list.every(row => row.id === s.sample.value) && h(Top, null)}${s.before.value && html`<button type="button" class="btn small earlier" onClick=${() => deed('older')}>Earlier rows</button>`}
     ${list.map(row => h(RowView, { key: row.id, row }))}</div></div>
     ${below.value > 0 && html`<div class="newer"><button type="button" class="btn small" onClick=${toEnd}>${h(Icon, { name: 'arrow-down' })}${count(below.value, 'new row')}</button></div>`}`;
 }
@@ -59,7 +60,7 @@ function RowView({ row }) {
     <header><h2 id=${`h-${row.id}`} title=${row.text}>${title}${more && ' …'}</h2>
       <ul class="params" aria-label="Parameters">${[...row.text.matchAll(PARAMETER)].slice(0, 6).map(m => html`<li>${m[1]}</li>`)}</ul>
       ${h(Tally, { row, tiles })}${h(Menu, { label: `Row: ${title.slice(0, 60)}`, icon: 'ellipsis', items: () => deed('rowMenu', row) })}</header>
-    ${row.notes.map(n => h(Remark, { of: n }))}${h(Remark, { of: s.problems.value[row.id] })}
+    ${row.id === s.sample.value && h(Remark, { of: { kind: 'info', message: say('A sample by the offline painters: they are not AI models.') } })}${row.notes.map(n => h(Remark, { of: n }))}${h(Remark, { of: s.problems.value[row.id] })}
     <ul class="tiles" style=${`--n:${tiles.length};--r:${ratio.toFixed(4)}`}>${tiles.map((tile, index) => h(TileView, { key: tile.peek().id, tile, index }))}</ul>
   </section>`;
 }

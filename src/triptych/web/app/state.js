@@ -38,6 +38,7 @@ export const inspecting = signal('');                                      // th
 export const comparing = signal(/** @type {Mark[]} */ ([]));
 export const over = signal('');                                            // what opens over the view, by its name in `over.js`
 export const online = signal(true);
+export const sample = signal('');                                           // the row that the painters drew for a start, or `offer`
 export const stale = signal(false);                                        // a part of this page is gone: only a reload helps
 export const now = signal(Date.now());
 export const said = signal('');
@@ -121,6 +122,7 @@ function load(state) {
     spend.value = state.spend ?? null;
     orderRule.value = state.order_rule ?? orderRule.peek();
     rows.value = (state.runs ?? []).map(row).reverse();
+    sample.value = state.sample ?? '';
     before.value = state.next_before ?? null;
     selected.value = (state.selected ?? []).filter((/** @type {string} */ id) => byId.value.has(id));
   });
