@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from tests.integration.place import Place
-from tests.integration.test_openai_sdk import GOOGLE, extra, hole, png
+from tests.integration.test_openai_sdk import GOOGLE, OPENAI, extra, hole, png
 
 from triptych.network.check_images import image_lines
 from triptych.network.evidence import Evidence
@@ -56,3 +56,17 @@ def test_in_the_studio_the_models_own_answer_can_be_chosen(place: Place) -> None
     ]
     back = place.send("PUT", f"/api/images/{image['id']}/restored", {"unrestored": False}).json()["images"][0]
     assert back == image
+
+
+def test_with_a_model_that_takes_masks_the_outside_can_be_kept_exactly(place: Place) -> None:
+    source, mask = (place.upload(data)["sha256"] for data in (png(), hole()))
+    images = [{"sha256": source, "role": "edit"}]
+    plain = place.make("a boat", OPENAI, images=images, mask=mask)
+    assert plain["images"][0]["restored"] is None
+    exact = place.make("a boat --ar 4:3", OPENAI, images=images, mask=mask, restore=True)
+    assert exact["images"][0]["restored"]["state"] == "restored"
+    note = next(one for one in exact["adjustments"] if one["feature"] == "mask")
+    assert (note["kind"], note["detail"][:30]) == ("adjusted", "sent: this model changed 100 %")
+    outside = np.asarray(Image.open(io.BytesIO(hole())).getchannel("A")) == 255
+    made, given = pixels(place.get(exact["images"][0]["url"]).content), pixels(png())
+    assert (made[outside] == given[outside]).all()

@@ -148,7 +148,7 @@ def full(*_: object, **__: object) -> None:
 def test_a_disk_that_fills_up_under_a_picture_says_so_and_the_bill_is_right(own_place: Place) -> None:
     place = own_place.open()
     kept = place.make("a kettle", XAI)
-    with mock.patch.object(type(place.app.studio.pictures._blobs), "put", full):
+    with mock.patch.object(type(place.app.studio.pictures.blobs), "put", full):
         tile = place.make("a pot", XAI)
         upload = place.send("POST", "/api/uploads", content=png())
     assert (tile["state"], tile["error"]["code"], tile["billed"]) == ("failed", "storage", "yes")

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Size, WeightedPart
+from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Size, Turn, WeightedPart
 from triptych.spec.model import Capabilities, SizeRule
 from triptych.spec.records import PictureRecord
 from triptych.store.codec import json_value, to_json
@@ -55,13 +55,40 @@ _REQUESTS = st.builds(
     mask=st.none() | st.just(replace(IMAGE, role="edit")),
     knobs=st.dictionaries(_WORD, st.booleans() | st.integers(0, 9) | _WORD, max_size=3),
     options=st.dictionaries(_WORD, st.dictionaries(_WORD, st.booleans() | _WORD, max_size=2), max_size=2),
-)
+    restore=st.booleans(),
+    turns=st.lists(
+        st.builds(
+            Turn, prompt=_WORD, picture=_WORD, answer=st.just(IMAGE), endpoint=_WORD,
+            images=st.lists(st.just(IMAGE), max_size=2).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
+)  # fmt: skip
 
 
 @given(_REQUESTS)
 async def test_a_request_comes_back_from_its_json(request: ImageRequest) -> None:
     stored: Any = json_value(to_json(request_json(request)))
     assert await request_from_json(stored, OneBlob()) == request
+
+
+async def test_what_a_provider_keeps_of_a_turn_is_not_in_the_json_and_comes_back_beside_it() -> None:
+    turn = Turn(prompt="a", picture="img_1", answer=IMAGE, endpoint="one/kettle", context="a secret")
+    stored: Any = json_value(to_json(request_json(ImageRequest(prompt="x", images=(IMAGE,), turns=(turn,)))))
+    assert "secret" not in str(stored)
+    assert "secret" not in repr(turn)
+
+    async def contexts(picture: str, endpoint: str) -> str | None:
+        return "a secret" if (picture, endpoint) == ("img_1", "one/kettle") else None
+
+    assert (await request_from_json(stored, OneBlob(), contexts)).turns == (turn,)
+
+
+def test_an_endpoint_sees_its_own_context_only() -> None:
+    turns = tuple(Turn(prompt="a", picture=one, answer=IMAGE, endpoint=one, context="x") for one in ("one", "two"))
+    seen = ImageRequest(prompt="x", turns=turns).seen_by("two")
+    assert [turn.context for turn in seen.turns] == [None, "x"]
+    assert seen.seen_by("two") is seen
 
 
 def test_json_of_a_request_holds_no_bytes_and_only_what_was_asked_for() -> None:

@@ -411,7 +411,12 @@ def _without_bytes(request: ImageRequest) -> ImageRequest:
     """The request with a dot in the place of each of its pictures. What becomes of a request never hangs on their bytes,
     and a plan is made for every model at every key press."""
     images = tuple(replace(image, data=_DOT) for image in request.images)
-    return replace(request, images=images, mask=None if request.mask is None else replace(request.mask, data=_DOT))
+    turns = tuple(
+        replace(turn, answer=replace(turn.answer, data=_DOT), images=tuple(replace(i, data=_DOT) for i in turn.images))
+        for turn in request.turns
+    )
+    mask = None if request.mask is None else replace(request.mask, data=_DOT)
+    return replace(request, images=images, mask=mask, turns=turns)
 
 
 async def _recorded(http: HttpRequest, url: str, body: EncodedBody | None, auth: Auth | None) -> WireRecord:

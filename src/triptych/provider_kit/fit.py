@@ -5,9 +5,10 @@ so that nothing can be dropped without a word.
 """
 
 import math
+from collections.abc import Callable, Sequence
 
 from triptych.spec.errors import BadRequestError
-from triptych.spec.image import Adjustment, AdjustmentKind, AspectRatio, ImageRequest, InputImage, Size
+from triptych.spec.image import Adjustment, AdjustmentKind, AspectRatio, ImageRequest, InputImage, Size, Turn
 from triptych.spec.model import ModelCard
 from triptych.spec.references import chosen_first, names_of
 from triptych.spec.sizing import (
@@ -28,6 +29,7 @@ _WRITTEN = {
 }  # fmt: skip
 """Features by the names that people write them with."""
 MASK_EMULATED = "this model takes no mask: the picture goes to it whole, and what it changes outside is put back here"
+TURNS_UNSENT = "the earlier turns are not sent: this model gets the picture and this instruction"
 _CLASS_RANGE = (0.9, 1.25)  # how the side of a picture may differ from the side that its size class stands for
 
 
@@ -184,6 +186,25 @@ class Fit:
                         f"{'goes' if len(unsaid) == 1 else 'go'} without it")  # fmt: skip
         return tuple(images[index] for index in sent)
 
+    def turns(self, able: Callable[[Turn], bool]) -> tuple[Turn, ...]:
+        """Earlier turns of the conversation that this very model made and that are `able` to be sent, as many of the last
+        ones as there is room for; their answers then need not be sent once more."""
+        own: list[Turn] = []
+        for turn in reversed(self.request.turns):
+            if turn.endpoint != self.card.id or turn.context is None or not able(turn):
+                break
+            own.insert(0, turn)
+        limit = self.card.capabilities.max_input_images
+        sent = [self.request.images[index] for index in chosen_first(self.request.images, limit)[0]]
+        while own and _pictures(own, sent) > limit:
+            own.pop(0)
+        if own and len(own) == len(self.request.turns):
+            self.native("turns")
+        elif own:
+            self.record("turns", "adjusted", f"the last {len(own)} of {len(self.request.turns)} earlier turns sent: "
+                        "the others are another model's, or too many pictures")  # fmt: skip
+        return tuple(own)
+
     def mask(self) -> InputImage | None:
         """The mask, for a model that takes one. Any other model that edits gets the picture whole, and what it changes
         outside of the mask is put back once its answer is here; one that takes no pictures is an error."""
@@ -206,9 +227,18 @@ class Fit:
         for feature in self.request.features() - set(self._records):
             if feature == "output_format":
                 self.record(feature, "emulated", f"converted to {self.request.output_format} after it arrived")
+            elif feature == "turns":
+                self.record(feature, "adjusted", TURNS_UNSENT)
             elif feature == "previews":
                 self.record(feature, "unsupported", "this model sends no previews")
             else:
                 name = _WRITTEN.get(feature, f"--{feature}" if feature in self.request.knobs else None)
                 self.record(feature, "unsupported", f"this model has no {name or feature.replace('_', ' ')}")
         return tuple(self._records[feature] for feature in sorted(self._records))
+
+
+def _pictures(turns: Sequence[Turn], images: Sequence[InputImage]) -> int:
+    """With how many pictures these turns and then these images are sent: no answer is sent twice."""
+    answers = [turn.answer.sha256 for turn in turns]
+    groups = [*((turn.images, answers[:place]) for place, turn in enumerate(turns)), (images, answers)]
+    return len(turns) + sum(image.sha256 not in known for group, known in groups for image in group)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from triptych.http.message import HttpResponse
 from triptych.provider_kit.laws import picture
-from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Role, Size, WeightedPart
+from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Role, Size, Turn, WeightedPart
 from triptych.spec.json import Json
 from triptych.spec.model import ModelCard
 
@@ -83,8 +83,18 @@ def requests_for(draw: st.DrawFn, card: ModelCard) -> ImageRequest:
         mask=picture() if images and caps.mask and draw(st.booleans()) else None,
         knobs=knobs,
         parts=parts,
+        turns=draw(_turns(card)) if images else (),
         **asked,  # type: ignore[arg-type]
     )
+
+
+def _turns(card: ModelCard) -> st.SearchStrategy[tuple[Turn, ...]]:
+    """Earlier turns, this model's own and others', with contexts that may be no such thing."""
+    one = st.builds(
+        Turn, prompt=st.sampled_from(_WORDS), picture=st.just("img_1"), answer=st.builds(picture, st.just("edit"), st.just(40)),
+        endpoint=st.sampled_from([card.id, "other/model"]), context=st.sampled_from([None, "", "[]", '[{"thoughtSignature":"x"}]']),
+    )  # fmt: skip
+    return st.lists(one, max_size=2).map(tuple)
 
 
 def _pictures(draw: st.DrawFn, count: int) -> tuple[InputImage, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from triptych.http.message import HttpRequest, HttpResponse
 from triptych.http.transport import AnswerLostError, Transport
@@ -128,7 +128,11 @@ async def finish(
     """Everything one call brought back. Raises one of our errors when there is no picture in the end."""
     billed: Billed = "no" if card.free else done.billed
     found = await asyncio.gather(*(fetcher.picture(index, image, billed) for index, image in enumerate(done.images)))
-    images = tuple(item for item in found if isinstance(item, GeneratedImage))
+    images = tuple(
+        replace(item, context_of=card.id) if item.context is not None else item
+        for item in found
+        if isinstance(item, GeneratedImage)
+    )
     failures = done.failures + tuple(item for item in found if isinstance(item, ItemFailure))
     cost = cost_of(done, request, card)
     if not images:

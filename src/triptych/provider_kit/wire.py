@@ -19,6 +19,7 @@ _SECRET_HEADER = re.compile(r"authorization|cookie|(^|[-_])(key|token|secret|sig
 _SECRET_QUERY = re.compile(
     r"((?:^|&)[^=&]*(?:key|token|secret|sig|signature|credential|password)=)[^&]*", re.IGNORECASE
 )
+_CONTEXT = re.compile(r"thought_?signature$", re.IGNORECASE)  # a provider's own memory of a conversation
 # Only the start of a text is looked at by expressions: the rest may be megabytes, and is decoded strictly anyway.
 _DATA_URI = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(;[^,;]+)*;base64")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{32}")
@@ -78,10 +79,14 @@ def _shown(value: Json) -> Json:
     if isinstance(value, str):
         return _shown_text(value)
     if isinstance(value, Mapping):
-        return {name: _shown(item) for name, item in value.items()}
+        return {name: _unshown(item) if _CONTEXT.search(name) else _shown(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_shown(item) for item in value]
     return value
+
+
+def _unshown(value: Json) -> Json:
+    return f"<hidden, {len(value)} characters>" if isinstance(value, str) else _shown(value)
 
 
 def _shown_text(text: str) -> str:

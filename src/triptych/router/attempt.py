@@ -248,9 +248,10 @@ async def _tell_arrived(errand: Errand, booking: _Booking, ending: Ending) -> No
 
 
 async def _start(model: ImageModel, booking: _Booking, context: CallContext) -> ImageResult:
+    request = booking.part.request.seen_by(model.card.id)
     if booking.job is not None:
-        return await model.resume(booking.job, booking.part.request, context)
-    return await model.generate(booking.part.request, context)
+        return await model.resume(booking.job, request, context)
+    return await model.generate(request, context)
 
 
 def _job(booking: _Booking, running: _Running | None) -> JobHandle | None:

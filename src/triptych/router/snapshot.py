@@ -149,7 +149,7 @@ def _supports(
 def _plan(endpoint: Endpoint, request: ImageRequest) -> tuple[tuple[Adjustment, ...], BadRequestError | None]:
     per_call = max(1, endpoint.model.card.capabilities.max_images_per_call)
     try:
-        return endpoint.model.plan(replace(request, n=min(request.n, per_call))), None
+        return endpoint.model.plan(replace(request, n=min(request.n, per_call)).seen_by(endpoint.model.card.id)), None
     except BadRequestError as refusal:
         return (), refusal
 

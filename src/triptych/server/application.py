@@ -14,6 +14,7 @@ from triptych.app.container import App
 from triptych.app.model_views import listed, model_views
 from triptych.server.auth import LocalOnly
 from triptych.server.batches_api import BatchesApi
+from triptych.server.conversation_api import ConversationApi
 from triptych.server.errors import HANDLERS
 from triptych.server.events import events_response
 from triptych.server.gallery_api import GalleryApi
@@ -146,6 +147,7 @@ def build(
             *LineageApi(app).routes(),
             *PromotionApi(app).routes(),
             *OutpaintApi(app).routes(),
+            *ConversationApi(app).routes(),
             Route("/v1/models", site.openai_models),
             Route("/v1/models/{id:path}", site.openai_model),
         ],

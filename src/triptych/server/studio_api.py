@@ -370,8 +370,15 @@ def asked_of(body: Mapping[str, Any]) -> Asked:
     fewer = body.get("fewer")
     return Asked(text=text, models=_names("models", body.get("models", [])), n=n, images=_images(body.get("images", [])),
                  mask=mask, budget_micro_usd=budget, parent=_parent(body.get("parent")),
-                 fewer=None if fewer is None else _names("fewer", fewer), tier=_tier(body.get("tier", "final")),
+                 fewer=None if fewer is None else _names("fewer", fewer), continues=_flag(body, "continues"),
+                 restore=_flag(body, "restore"), tier=_tier(body.get("tier", "final")),
                  project=None if project is None else read_project("project", project))  # fmt: skip
+
+
+def _flag(body: Mapping[str, Any], field: str) -> bool:
+    if not isinstance(body.get(field, False), bool):
+        raise BadRequestError(f"{field} must be true or false.", param=field)
+    return body.get(field) is True
 
 
 def _tier(value: Any) -> Tier:

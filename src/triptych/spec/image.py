@@ -5,7 +5,7 @@ Money is whole micro-dollars (1 USD = 1,000,000), sizes are pixels, durations ar
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from triptych.spec.json import Json
@@ -99,6 +99,19 @@ class InputImage:
     role: Role = "edit"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """An earlier step of a conversation with a picture: what was asked, what went along, and the picture that came of it,
+    by its own id. `context` is text that its maker's adapter needs to go on from there; only `endpoint` may see it."""
+
+    prompt: str
+    picture: str
+    answer: InputImage
+    endpoint: str
+    images: tuple[InputImage, ...] = ()
+    context: str | None = field(default=None, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class WeightedPart:
     """One idea of a prompt written as `idea::weight`. Weights are as written, not normalised."""
@@ -113,7 +126,9 @@ class ImageRequest:
 
     `mask` is a PNG whose transparent pixels are to be changed (OpenAI's convention); adapters turn it into their own.
     `knobs` are the creative settings of the prompt grammar by canonical name (`stylize`, `chaos`, `weird`, `tile`,
-    `raw`, `iw`, `sw`, …). `options` are passed to one provider by its name, as that provider writes them.
+    `raw`, `iw`, `sw`, …). `options` are passed to one provider by its name, as that provider writes them. `turns` are
+    earlier steps, the oldest first; the answer of the last one is among `images`. `restore`: what an edit changes outside
+    of its mask is put back here, also by a model that takes masks.
     """
 
     prompt: str
@@ -136,6 +151,8 @@ class ImageRequest:
     user: str | None = None
     knobs: Mapping[str, Knob] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
+    restore: bool = False
 
     @property
     def operation(self) -> Operation:
@@ -148,8 +165,15 @@ class ImageRequest:
                  "output_format", "output_compression", "moderation", "input_fidelity", "mask", "user")  # fmt: skip
         asked = {name for name in plain if getattr(self, name) is not None}
         asked |= {"n"} if self.n != 1 else set()
-        asked |= {name for name in ("previews", "images", "parts") if getattr(self, name)}
+        asked |= {name for name in ("previews", "images", "parts", "turns") if getattr(self, name)}
         return frozenset(asked | set(self.knobs))
+
+    def seen_by(self, endpoint: str) -> "ImageRequest":
+        """As this endpoint may see it: without what others keep of their own turns."""
+        if all(turn.context is None or turn.endpoint == endpoint for turn in self.turns):
+            return self
+        own = tuple(turn if turn.endpoint == endpoint else replace(turn, context=None) for turn in self.turns)
+        return replace(self, turns=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +211,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedImage:
-    """One picture as the provider sent it. `media_type` is what it claims; the bytes decide."""
+    """One picture as the provider sent it. `media_type` is what it claims; the bytes decide. `context` is what the same
+    endpoint needs to go on from this picture, as its adapter writes it: kept, never shown, never sent to another."""
 
     data: bytes = field(repr=False)
     media_type: str | None = None
@@ -195,6 +220,8 @@ class GeneratedImage:
     seed: int | None = None
     cost: Cost | None = None
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    context: str | None = field(default=None, repr=False)
+    context_of: str | None = None  # the endpoint that may see it, as the driver says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

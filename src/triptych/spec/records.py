@@ -140,7 +140,8 @@ class Restored:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRecord:
     """One picture that was kept. `sha256` names its bytes in the blob store; `bare_sha256` is the hash of the same file
-    without the content credentials it carries, None when it carries none."""
+    without the content credentials it carries, None when it carries none. `context` is what only the endpoint
+    `context_of` may see again, to go on from this picture: in no answer of ours, log or receipt."""
 
     id: str
     tile_id: str
@@ -158,6 +159,8 @@ class PictureRecord:
     received: Received | None = None
     credentials: UpstreamCredentials | None = None
     restored: Restored | None = None
+    context: str | None = field(default=None, repr=False)
+    context_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ class Intake:
         pictures.sort(key=lambda picture: picture.position)
         if missing:
             notes["pictures"] = missing_pictures(len(missing), len(pictures) + len(missing), missing)
-        if (about := mask_note(pictures)) is not None:
+        if (about := mask_note(pictures, sent=not is_emulated(notes.values()))) is not None:
             notes["mask"] = about
         return Taken(tuple(pictures), tuple(notes.values()), files)
 
@@ -133,7 +133,8 @@ class Intake:
         data, info = image.data, header(image.data)
         wanted = _FORMATS.get(request.output_format or "")
         received: Received | None = None
-        mended = await mend(self._workshop, request, data) if had is None and is_emulated(notes.values()) else None
+        mending = had is None and (request.restore or is_emulated(notes.values()))
+        mended = await mend(self._workshop, request, data) if mending else None
         put_back = mended is not None and mended.restored.state == "restored"
         carried = wanted in {None, info.media_type} and not put_back
         upstream = had.credentials if had else await self._upstream(data, carried)
@@ -164,6 +165,7 @@ class Intake:
             revised_prompt=image.revised_prompt, seed=image.seed, cost=image.cost, received=received,
             bare_sha256=await sha256_of(data, without_credentials=True) if upstream and not received else None,
             credentials=upstream, restored=with_file(mended.restored, sha256, data) if mended else None,
+            context=image.context, context_of=image.context_of,
         )  # fmt: skip
 
     async def _upstream(self, data: bytes, carried: bool) -> UpstreamCredentials | None:  # noqa: FBT001

@@ -19,6 +19,7 @@ def settings_of(asked: Asked, draft: Draft) -> JsonObject:
         "grammar": True, "models": list(draft.models), "n": draft.n, "repeat": draft.prompt.repeat,
         "blind": draft.prompt.blind, "budget_micro_usd": draft.budget_micro_usd, "images": images, "mask": asked.mask,
         "notes": notes, "tier": asked.tier, "drafts": to_builtins(draft.drafts), "project": asked.project, "parent": to_builtins(asked.parent),
+        "continues": asked.continues, "restore": asked.restore,
     }  # fmt: skip
 
 
@@ -30,7 +31,8 @@ def asked_again(run: RunRecord, model: str) -> Asked:
         for ref in kept.get("images") or ()
     )
     return Asked(text=run.text, only=model, n=kept.get("n"), tier="draft" if kept.get("tier") == "draft" else "final", images=images, mask=kept.get("mask"),
-                 project=kept.get("project"), parent=parent_of(run))  # fmt: skip
+                 project=kept.get("project"), parent=parent_of(run), continues=kept.get("continues") is True,
+                 restore=kept.get("restore") is True)  # fmt: skip
 
 
 def draft_of(run: RunRecord, model: str) -> DraftSettings | None:

@@ -55,10 +55,13 @@ async def mend(workshop: Workshop, request: ImageRequest, data: bytes) -> Mended
     return Mended(made.image or data, told, made.heat)
 
 
-def mask_note(pictures: Iterable[PictureRecord]) -> Adjustment | None:
-    """What a tile says about its mask; None when nothing was put back or was to be."""
+def mask_note(pictures: Iterable[PictureRecord], *, sent: bool = False) -> Adjustment | None:
+    """What a tile says about its mask, `sent` to the model or not; None when nothing was put back or was to be."""
     said = dict.fromkeys(words(picture.restored) for picture in pictures if picture.restored is not None)
-    return Adjustment("mask", "emulated", f"takes no mask: {'; '.join(said)}") if said else None
+    if not said:
+        return None
+    told = "; ".join(said)
+    return Adjustment("mask", *(("adjusted", f"sent: {told}") if sent else ("emulated", f"takes no mask: {told}")))
 
 
 def words(restored: Restored) -> str:

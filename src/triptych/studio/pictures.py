@@ -25,7 +25,7 @@ class Pictures:
 
     def __init__(self, store: RecordStore, blobs: BlobStore, workshop: Workshop) -> None:
         self._store = store
-        self._blobs = blobs
+        self.blobs = blobs
         self._workshop = workshop
         self._inputs: OrderedDict[str, InputImage] = OrderedDict()
 
@@ -57,7 +57,7 @@ class Pictures:
     async def choose(self, picture_id: str, *, unrestored: bool) -> str:
         """Makes a restored picture show the model's own answer, or again what was made of it; returns its tile's id.
         Raises NotFoundError, and ConflictError for a picture that has one file only."""
-        picture = await chosen(await self.record(picture_id), self._blobs, unrestored=unrestored)
+        picture = await chosen(await self.record(picture_id), self.blobs, unrestored=unrestored)
         tile = await self._store.tile(picture.tile_id)
         if tile is None:
             raise NotFoundError("There is no such tile.", param="id")
@@ -66,7 +66,7 @@ class Pictures:
 
     async def bytes_of(self, sha256: str) -> bytes:
         """The bytes as they were kept. Raises NotFoundError."""
-        data = await self._blobs.get(sha256)
+        data = await self.blobs.get(sha256)
         if data is None:
             raise NotFoundError("There is no such picture.", param="sha256")
         return data
@@ -77,19 +77,19 @@ class Pictures:
 
     async def thumb_of(self, sha256: str) -> bytes:
         """The thumbnail of bytes by their hash."""
-        kept = await self._blobs.get_derived(sha256, THUMB)
+        kept = await self.blobs.get_derived(sha256, THUMB)
         if kept is None:
             kept = await self._workshop.thumbnail(await self.bytes_of(sha256), 256)
-            await self._blobs.put_derived(sha256, THUMB, kept)
+            await self.blobs.put_derived(sha256, THUMB, kept)
         return kept
 
     async def plain(self, sha256: str) -> bytes:
         """A picture's pixels as PNG, without metadata: nothing in the file tells who made it. Made on the first look.
         Raises NotFoundError, and HostileContentError when it cannot be opened."""
-        kept = await self._blobs.get_derived(sha256, _PLAIN)
+        kept = await self.blobs.get_derived(sha256, _PLAIN)
         if kept is None:
             kept = await self._workshop.convert(await self.bytes_of(sha256), PLAIN_TYPE)
-            await self._blobs.put_derived(sha256, _PLAIN, kept)
+            await self.blobs.put_derived(sha256, _PLAIN, kept)
         return kept
 
     async def shown(self, sha256: str) -> tuple[bytes, str]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from triptych.router.budget import Caps
 from triptych.router.merge import total_cost
@@ -58,7 +59,9 @@ class Asked:
     project: str | None = None
     parent: Parent | None = None  # the picture that this is made from
     fewer: tuple[str, ...] | None = None  # models that may get fewer pictures than are given; None for all
+    continues: bool = False  # the conversation that led to `parent`
     tier: Tier = "final"
+    restore: bool = False  # the source outside of the mask, also where a model takes masks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +115,7 @@ class Planner:
         self._registry = registry
         self._names: Names | None = None
         self._pictures = pictures
+        self.conversation = Conversation(store, pictures.blobs)
         self._store = store
         self._clock = clock
         self._caps = caps
@@ -137,7 +141,9 @@ class Planner:
         await self._check_parent(asked.parent)
         images = tuple([await self._pictures.input(ref.sha256, ref.role) for ref in asked.images])
         mask = await self._pictures.input(asked.mask, "edit") if asked.mask else None
-        finals = {model: self._requests(names, model, prompt.prompts, images, mask) for model in models}
+        turns = await self.conversation.turns(asked.parent, images) if asked.continues and asked.parent else ()
+        given = {"images": images, "mask": mask, "turns": turns, "restore": asked.restore and mask is not None}
+        finals = {model: self._requests(names, model, prompt.prompts, given) for model in models}
         drafts = {m: self._drafts(names, m, group) for m, group in finals.items()} if asked.tier == "draft" else {}
         requests = {m: tuple(drafted(one, drafts.get(m, {})) for one in group) for m, group in finals.items()}
         per_model, estimates = {}, {}
@@ -247,15 +253,14 @@ class Planner:
         names: Names,
         model: str,
         prompts: Sequence[PromptSpec],
-        images: Sequence[InputImage],
-        mask: InputImage | None,
+        given: Mapping[str, Any],
     ) -> tuple[ImageRequest, ...]:
         cards = names.served_by(model)
         # Previews of a paid model may cost extra, so they are asked for only where nothing costs anything.
         previews = _FREE_PREVIEWS if cards and all(card.free and card.capabilities.previews for card in cards) else 0
         return tuple(
             build_request(
-                spec, images=images, mask=mask, applies=lambda name: names.meant(name, model), previews=previews
+                spec, applies=lambda name: names.meant(name, model), previews=previews, **given
             )
             for spec in prompts
         )
@@ -382,7 +387,7 @@ def plan_one(names: Names, model: str, request: ImageRequest) -> tuple[Sequence[
             reasons.append(f"{card.name} takes no pictures.")
         else:
             try:
-                return endpoint.model.plan(request), None
+                return endpoint.model.plan(request.seen_by(card.id)), None
             except BadRequestError as error:
                 reasons.append(error.message)
     return (), reasons[0] if reasons else "No model is there to serve this."

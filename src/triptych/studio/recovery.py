@@ -16,10 +16,10 @@ from triptych.spec.model import JobHandle
 from triptych.spec.records import FINAL_STATES, AttemptRecord, PictureRecord, RunRecord, TileError, TileRecord
 from triptych.spec.routing import Leg
 from triptych.store.base import BlobStore, RecordStore
+from triptych.studio.conversation import Conversation
 from triptych.studio.credentials import sha256_of
 from triptych.studio.failures import bill_words, came_words
 from triptych.studio.ingest import missing_pictures
-from triptych.studio.requests import request_from_json
 from triptych.studio.terms import for_lane, terms_of
 from triptych.studio.tiles import Tiles
 
@@ -59,6 +59,7 @@ class Recovery:
     ) -> None:
         self._store = store
         self._blobs = blobs
+        self._conversation = Conversation(store, blobs)
         self._registry = registry
         self._tiles = tiles
         self._clock = clock
@@ -166,7 +167,7 @@ class Recovery:
     async def _reattach(
         self, tile: TileRecord, run: RunRecord, attempts: Sequence[AttemptRecord], legs: Sequence[Leg]
     ) -> None:
-        request = await request_from_json(tile.request, self._blobs)
+        request = await self._conversation.request_of(tile)
         running = [attempt for attempt in attempts if attempt.outcome == "running"]
         # The next attempt goes on with the job and its bill. Records that name no job of their own are those of the
         # tile's; of several, nobody knows which of them that is.
@@ -180,7 +181,7 @@ class Recovery:
         self._tiles.resume(live, legs, request, for_lane(terms, tile.lane))
 
     async def _start_again(self, tile: TileRecord, run: RunRecord, running: Sequence[AttemptRecord]) -> None:
-        request = await request_from_json(tile.request, self._blobs)
+        request = await self._conversation.request_of(tile)
         await self._budget.give_back(tile.id)
         await self._close(running, "no")
         tile = replace(tile, state="queued", started_ms=None, updated_ms=self._clock.now_ms(), cost=None, billed="no")

@@ -1,11 +1,11 @@
 """Requests: from a prompt as read, and to and from JSON with their pictures by hash."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
 from triptych.spec.errors import NotFoundError
-from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Role, Size, WeightedPart
+from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Role, Size, Turn, WeightedPart
 from triptych.spec.json import Json, JsonObject
 from triptych.store.base import BlobStore
 from triptych.studio.prompt import PromptSpec, Value
@@ -13,6 +13,8 @@ from triptych.studio.prompt import PromptSpec, Value
 _PLAIN = ("resolution", "quality", "seed", "negative_prompt", "background", "output_format", "output_compression",
           "moderation", "input_fidelity", "user")  # fmt: skip
 _FIELDS = frozenset({*_PLAIN, "size", "aspect_ratio"})
+Contexts = Callable[[str, str], Awaitable[str | None]]
+"""What an endpoint may see again of a picture that it made, by the picture's id and the endpoint's."""
 
 
 def build_request(
@@ -22,6 +24,8 @@ def build_request(
     mask: InputImage | None = None,
     applies: Callable[[str], bool] = lambda _: False,
     previews: int = 0,
+    turns: Sequence[Turn] = (),
+    restore: bool = False,
 ) -> ImageRequest:
     """The request for one picture of one prompt by one model. `applies` says whether the name after an `@` in
     `--s 250@flux` means this model."""
@@ -40,8 +44,9 @@ def build_request(
         replace(image, role=roles[place]) if place in roles else image for place, image in enumerate(images, start=1)
     )
     return ImageRequest(
-        prompt=spec.text, parts=spec.parts, images=given, mask=mask, knobs=knobs, previews=previews, **fields
-    )
+        prompt=spec.text, parts=spec.parts, images=given, mask=mask, knobs=knobs, previews=previews,
+        turns=tuple(turns), restore=restore, **fields,
+    )  # fmt: skip
 
 
 def _knob(value: Value) -> int | float | str | bool:
@@ -72,6 +77,10 @@ def request_json(request: ImageRequest) -> JsonObject:
         body["images"] = [_picture_json(image) for image in request.images]
     if request.mask is not None:
         body["mask"] = _picture_json(request.mask)
+    if request.restore:
+        body["restore"] = True
+    if request.turns:
+        body["turns"] = [_turn_json(turn) for turn in request.turns]
     if request.knobs:
         body["knobs"] = dict(request.knobs)
     if request.options:
@@ -79,14 +88,24 @@ def request_json(request: ImageRequest) -> JsonObject:
     return body
 
 
+def _turn_json(turn: Turn) -> JsonObject:
+    """Without its context, which stays with the picture's own record."""
+    return {"prompt": turn.prompt, "picture": turn.picture, "endpoint": turn.endpoint,
+            "answer": _picture_json(turn.answer), "images": [_picture_json(image) for image in turn.images]}  # fmt: skip
+
+
 def _picture_json(image: InputImage) -> JsonObject:
     return {"sha256": image.sha256, "bytes": len(image.data), "media_type": image.media_type, "width": image.width, "height": image.height,
             "role": image.role}  # fmt: skip
 
 
-async def request_from_json(body: Mapping[str, Any], blobs: BlobStore) -> ImageRequest:
-    """The request again, with the bytes of its pictures. Raises NotFoundError when one of them is gone."""
-    fields: dict[str, Any] = {name: body[name] for name in (*_PLAIN, "previews", "knobs", "options") if name in body}
+async def request_from_json(
+    body: Mapping[str, Any], blobs: BlobStore, contexts: Contexts | None = None
+) -> ImageRequest:
+    """The request again, with the bytes of its pictures, and with what `contexts` has for its turns. Raises NotFoundError
+    when a picture is gone."""
+    plain = (*_PLAIN, "previews", "knobs", "options", "restore")
+    fields: dict[str, Any] = {name: body[name] for name in plain if name in body}
     if "size" in body:
         fields["size"] = Size.parse(body["size"])
     if "aspect_ratio" in body:
@@ -98,8 +117,18 @@ async def request_from_json(body: Mapping[str, Any], blobs: BlobStore) -> ImageR
         n=int(body.get("n", 1)),
         parts=tuple(WeightedPart(str(part["text"]), float(part["weight"])) for part in body.get("parts", ())),
         images=tuple([await _picture(image, blobs) for image in body.get("images", ())]),
+        turns=tuple([await _turn(turn, blobs, contexts) for turn in body.get("turns", ())]),
         **fields,
     )
+
+
+async def _turn(body: Mapping[str, Any], blobs: BlobStore, contexts: Contexts | None) -> Turn:
+    picture, endpoint = str(body["picture"]), str(body["endpoint"])
+    return Turn(
+        prompt=str(body["prompt"]), picture=picture, endpoint=endpoint, answer=await _picture(body["answer"], blobs),
+        images=tuple([await _picture(image, blobs) for image in body["images"]]),
+        context=await contexts(picture, endpoint) if contexts is not None else None,
+    )  # fmt: skip
 
 
 async def _picture(body: Mapping[str, Any], blobs: BlobStore) -> InputImage:

@@ -33,7 +33,7 @@ from triptych.studio.planning import Asked, Planner, check_text, today
 from triptych.studio.prompt import DEFAULT_LIMIT
 from triptych.studio.queue import Queue
 from triptych.studio.recovery import Recovery
-from triptych.studio.requests import ratio_of, request_from_json, request_json
+from triptych.studio.requests import ratio_of, request_json
 from triptych.studio.terms import AT_ONCE, DEADLINE_S, for_lane, routing_settings, terms_of, tile_nonce
 from triptych.studio.tiles import Tiles
 from triptych.studio.variation import is_derived, varied
@@ -179,7 +179,7 @@ class Studio:
         else:
             first = (await self._store.tiles_of([run_id]))[run_id][0]
             names = self.planner.names()
-            request = await request_from_json(first.request, self._blobs)
+            request = await self.planner.conversation.request_of(first)
             chosen = names.resolve(model)
             made, kept = [(chosen, request, self.planner.estimate(names, chosen, request))], None
         return await finish(self.add(run, made, nonce, claim, draft=kept))
@@ -278,7 +278,7 @@ class Studio:
         run = await self._run(old.run_id)
         names = self.planner.names()
         chosen = names.resolve(model or old.model)
-        request = await request_from_json(old.request, self._blobs)
+        request = await self.planner.conversation.request_of(old)
         if is_derived(request) and not names.repeats_itself(chosen):
             request = replace(request, seed=None)
         again = (chosen, request, self.planner.estimate(names, chosen, request))
