@@ -154,11 +154,12 @@ export function rowMenu(row) {
   const tiles = s.shown(row).map(t => t.peek()), here = new Set(tiles.map(t => t.model)), every = pictures(row), all = every.slice(0, 6);
   const sum = tiles.reduce((n, t) => n + (t.estimate?.amount_micro_usd ?? 0), 0), free = tiles.every(t => t.estimate?.source === 'free');
   return [
-    { name: 'Run again', note: free ? 'free' : `~${money(sum)}`, run: () => startRun(row.id, recipe(row)) },
+    ...(row.settings?.batch && tiles.some(t => !s.FINAL.has(t.state)) ? [{ name: 'Pause, order, stop…', note: 'the queue', run: () => s.go('/queue') }] : []),
+    ...(row.settings?.grid ? [] : [{ name: 'Run again', note: free ? 'free' : `~${money(sum)}`, run: () => startRun(row.id, recipe(row)) }]),
     { name: 'Put into the prompt bar', run: () => reuse(row) },
     { name: every.length > 6 ? 'Compare the first 6' : 'Compare all', note: count(every.length, 'picture'), disabled: all.length < 2, run: () => { s.comparing.value = all; } },
     ...(row.veiled ? [{ name: 'Show the makers', note: 'without a pick', run: () => { trying(row.id, async () => s.merge([await call('POST', `/api/runs/${row.id}/open`, {})])); } }] : []),
-    ...s.models.peek().filter(m => !row.veiled && !here.has(m.id) && ['ready', 'limited'].includes(m.state)).map(m => ({ name: `Add ${m.name}`, note: about(m), run: () => { addModel(row.id, m.id); } })),
+    ...s.models.peek().filter(m => !row.veiled && !row.settings?.grid && !here.has(m.id) && ['ready', 'limited'].includes(m.state)).map(m => ({ name: `Add ${m.name}`, note: about(m), run: () => { addModel(row.id, m.id); } })),
     { name: 'Hide this row', danger: true, run: () => { hide(row); } },
   ];
 }

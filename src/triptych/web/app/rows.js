@@ -7,8 +7,10 @@ import { deed, follow } from './actions.js';
 import { clock, count } from './format.js';
 import * as s from './state.js';
 import { TileView } from './tile.js';
-import { Icon, Menu, Remark, h, html, say } from './ui.js';
+import { Icon, Menu, Remark, h, html, later, say, styled } from './ui.js';
 /** @import { Row, TileSignal } from './types' */
+
+const Matrix = later(() => Promise.all([import('./matrix.js'), styled('views'), styled('grid')]).then(([m]) => m), 'Matrix');
 
 /** Whether the page follows its end, and how far from the end it stands otherwise: kept while another view is shown. */
 const stuck = { current: true }, edge = { current: 0 };
@@ -61,7 +63,7 @@ function RowView({ row }) {
       <ul class="params" aria-label="Parameters">${[...row.text.matchAll(PARAMETER)].slice(0, 6).map(m => html`<li>${m[1]}</li>`)}</ul>
       ${h(Tally, { row, tiles })}${h(Menu, { label: `Row: ${title.slice(0, 60)}`, icon: 'ellipsis', items: () => deed('rowMenu', row) })}</header>
     ${row.id === s.sample.value && h(Remark, { of: { kind: 'info', message: say('A sample by the offline painters: they are not AI models.') } })}${row.notes.map(n => h(Remark, { of: n }))}${h(Remark, { of: s.problems.value[row.id] })}
-    <ul class="tiles" style=${`--n:${tiles.length};--r:${ratio.toFixed(4)}`}>${tiles.map((tile, index) => h(TileView, { key: tile.peek().id, tile, index }))}</ul>
+    ${row.settings?.grid ? h(Matrix, { row, tiles }) : html`<ul class="tiles" style=${`--n:${tiles.length};--r:${ratio.toFixed(4)}`}>${tiles.map((tile, index) => h(TileView, { key: tile.peek().id, tile, index }))}</ul>`}
   </section>`;
 }
 
