@@ -1,11 +1,14 @@
 """Every command block in the README and the docs is run, as a reader would run it."""
 
+import base64
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +21,8 @@ from triptych.catalog.load import cards_from_toml
 from triptych.providers import row_from_settings
 
 ROOT = Path(__file__).parents[2]
+STRANGER = ROOT / "docs/guides/verify.md"
+"""Its blocks are run by somebody who has a picture, its receipt, a copy of the log and a key, and no server."""
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KNOWN = {"sh", "python", "toml", "json", ""}
@@ -44,8 +49,13 @@ def blocks() -> list[Block]:
 
 
 ALL = blocks()
-SERVED = [b for b in ALL if b.language == "python" or (b.language == "sh" and "curl" in b.text)]
-SHELL = [b for b in ALL if b.language == "sh" and b not in SERVED and "./run" not in b.text and "./test" not in b.text]
+ALONE = [b for b in ALL if b.page == STRANGER]
+SERVED = [b for b in ALL if b not in ALONE and (b.language == "python" or (b.language == "sh" and "curl" in b.text))]
+SHELL = [
+    b
+    for b in ALL
+    if b.language == "sh" and b not in SERVED + ALONE and "./run" not in b.text and "./test" not in b.text
+]
 
 
 def environment(data: Path) -> dict[str, str]:
@@ -105,6 +115,59 @@ def test_a_shell_block(block: Block, tmp_path: Path) -> None:
     assert done.returncode == (1 if asks_a_provider else 0), done.stderr
     assert done.stderr.strip() or done.stdout.strip()
     assert "Traceback" not in done.stderr
+
+
+def get(url: str | urllib.request.Request) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        data: bytes = answer.read()
+    return data
+
+
+def published(log: Path, receipt: str) -> bool:
+    """Whether the log has the receipt under its checkpoint, and what it names lies beside it."""
+    entries = b"".join(path.read_bytes() for path in log.glob("tile/entries/**/*") if path.is_file())
+    return receipt.encode() in entries and any(log.glob("triptych/snapshots/*/*"))
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the stranger was given; whoever made it has gone."""
+    data, folder = tmp_path_factory.mktemp("operator"), tmp_path_factory.mktemp("stranger")
+    process, url = started([sys.executable, "-m", "triptych", "serve"], data)
+    try:
+        for prompt in ("a fox", "a kettle", "a fox in snow"):
+            body = json.dumps({"model": "auto", "prompt": prompt, "size": "256x256"}).encode()
+            asked = urllib.request.Request(f"{url}/v1/images/generations", body, {"content-type": "application/json"})
+            answer = json.loads(get(asked))
+        (folder / "fox.png").write_bytes(base64.b64decode(answer["data"][0]["b64_json"]))
+        receipt = answer["triptych"]["receipt"]["jws"]
+        (folder / "fox.receipt.jws").write_text(receipt)
+        (folder / "operator.key").write_text(json.loads(get(f"{url}/v1/router/log"))["key"] + "\n")
+        until = time.monotonic() + 90
+        while not published(data / "tlog" / "public", receipt):
+            assert time.monotonic() < until, "the log did not take the receipt in"
+            time.sleep(0.2)
+    finally:
+        stop(process)
+    shutil.copytree(data / "tlog" / "public", folder / "their-log")
+    shutil.rmtree(data)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+@pytest.mark.parametrize("block", ALONE, ids=str)
+def test_a_block_that_has_nothing_but_files(block: Block, given: Path) -> None:
+    command = [sys.executable, "-c", block.text] if block.language == "python" else ["sh", "-euc", block.text]
+    done = subprocess.run(
+        command, cwd=given, env=environment(given / "none"), capture_output=True, text=True, timeout=90, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()
+    assert not (given / "none").exists(), "a check needs no data folder"
+    if "triptych verify" in block.text and "--json" not in block.text:
+        last = re.search(r"`(Nothing is FALSE: .*?)`", STRANGER.read_text("utf-8"))
+        assert last is not None
+        assert done.stdout.splitlines()[-1] == last.group(1), done.stdout
 
 
 @pytest.mark.parametrize(

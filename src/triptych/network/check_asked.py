@@ -32,8 +32,8 @@ def asked_line(payload: Mapping[str, Any]) -> Line:
     if wrong:
         return Line(what, "FALSE", f"It was decided about something else than was asked for: {'; '.join(wrong)}.")
     model, n = features.get("model"), features.get("n", 1)
-    return Line(what, "proved", f"What was decided about is what was asked for: {n} of {model}, in size, quality and input "
-                "pictures, too.")  # fmt: skip
+    return Line(what, "proved", f"What was decided about is what was asked for: model {model}, number {n}, and the same size, "
+                "quality and input pictures.")  # fmt: skip
 
 
 def _unlike(asked: Mapping[str, Any], features: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]]) -> list[str]:

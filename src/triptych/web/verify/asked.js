@@ -40,7 +40,7 @@ export function askedLine({ asked = null, decision, inputs }) {
   }
   const wrong = found.filter(([, is, decided]) => !alike(is, decided)).map(([name, is, decided]) => `${name} ${say(is)} and not ${say(decided)}`);
   if (wrong.length) return line('asked', 'FALSE', `It was decided about something else than was asked for: ${wrong.join('; ')}.`);
-  return line('asked', 'proved', `What was decided about is what was asked for: ${say(of(features, 'n', 1))} of ${say(features.model)}, in size, quality and input pictures, too.`);
+  return line('asked', 'proved', `What was decided about is what was asked for: model ${say(features.model)}, number ${say(of(features, 'n', 1))}, and the same size, quality and input pictures.`);
 }
 
 /** In hundredths, as triptych.router.features has them; null for a size that is none. @param {Record<string, any>} asked */
