@@ -25,6 +25,7 @@ from triptych.spec.routing import Decision
 from triptych.store import ledger, reads, tables
 from triptych.store.base import Added, Cap, Charged, IdempotencyRecord, PolicyActivation, RunPage, Spend
 from triptych.store.codec import json_value, to_json
+from triptych.store.drift import DriftStore
 from triptych.store.engine import READERS, Place, open_engines, parse_place
 from triptych.store.faults import at
 from triptych.store.gallery import GalleryStore
@@ -59,6 +60,7 @@ class SqlRecordStore:
         self.gallery = GalleryStore(self._writer, self._read, self._statements)
         self.kits = KitStore(self._writer, self._read)
         self.lineage = LineageStore(self._writer, self._read)
+        self.drift = DriftStore(self._writer, self._read)
         self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="triptych-reader")
         self._closed = False
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from triptych.spec.records import FINAL_STATES
 
 VERSION_TABLE = "triptych_version"
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Every schema this program knows, oldest first; the last one is the schema it works with. Held by a test against the
 migration scripts, so that opening a database that is up to date does not have to load them."""
 
@@ -300,6 +300,26 @@ key_visuals = Table(
     Column("tile_id", String, nullable=False),
     Column("picture_id", String, nullable=False),
     Column("chosen_ms", BigInteger, nullable=False),
+)
+
+watches = Table(
+    "watches",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+watch_checks = Table(
+    "watch_checks",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("watch_id", String, ForeignKey("watches.id"), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_watch_checks_watch", "watch_id", "created_ms"),
 )
 
 idempotency = Table(
