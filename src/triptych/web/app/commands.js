@@ -3,9 +3,11 @@
 import { signal } from '@preact/signals';
 import * as act from './actions.js';
 import * as deeds from './deeds.js';
+import { openKit } from './kitopen.js';
 import { promote } from './promote.js';
 import * as s from './state.js';
 import { undo } from './undo.js';
+import './votes.js';
 /** @import { Picture, Tile, TileSignal } from './types' */
 
 /** What a command is about: the tile that has the focus, with the picture that it shows.
@@ -33,6 +35,7 @@ export const COMMANDS = [
   { id: 'download', name: 'Download', key: 'd', where: 'picture', run: at => /** @type {HTMLElement | null} */ (at.frame.querySelector('a[download]'))?.click() },
   { id: 'inspector', name: 'Inspector', key: 'i', where: 'tile', run: at => { s.inspecting.value = s.inspecting.peek() === at.t.id ? '' : at.t.id; } },
   { id: 'promote', name: 'Make final', key: 'mod+shift+Enter', where: 'picture', run: at => { if (at.image) promote(at.t, at.image); } },
+  { id: 'kit', name: 'Key-visual kit', key: 'f', where: 'picture', run: at => { if (at.image) openKit(at.image.id); } },
   { id: 'lineage', name: 'Lineage', key: 'l', where: 'tile', run: at => s.go(`/lineage/${at.t.id}`) },
 
   { id: 'side-in', name: 'Zoom in', key: '+', where: 'compare' },

@@ -5,6 +5,7 @@ import { focusPrompt, startRun, trying } from './actions.js';
 import { call } from './api.js';
 import { count, money, price } from './format.js';
 import { choose, isKey } from './keyvisual.js';
+import { openKit } from './kitopen.js';
 import { offers, promote } from './promote.js';
 import * as s from './state.js';
 import { toast } from './ui.js';
@@ -75,6 +76,7 @@ export function tileMenu(tile, image) {
   return [
     { name: 'Look closer', note: 'Enter', run: () => openCompare(tile, image.id) },
     { name: 'Lineage', note: 'L', run: () => s.go(`/lineage/${t.id}`) },
+    ...(hidden ? [] : [{ name: 'Key-visual kit', note: 'F', run: () => { openKit(image.id); } }]),
     { name: isKey(image.id) ? 'No key visual any more' : 'This is the key visual', run: () => choose(image.id) },
     ...(t.draft == null ? [] : [{ name: 'Make final', note: 'Ctrl ⇧ ↵', run: () => { promote(t, image); } }, { name: 'Make final on…', note: 'with prices', run: () => { offers(t, image); } }]),
     { name: 'Make another', note: hidden ? '' : price(t.estimate ?? t.cost, true), run: () => retry(t, t.billed === 'unknown' ? { confirm: true } : {}) },

@@ -13,6 +13,7 @@ const VIEWS = /** @type {Record<string, any>} */ ({
   queue: view(() => import('./queue.js'), 'Queue', 'queue'),
   ranking: view(() => import('./ranking.js'), 'Ranking', 'ranking'),
   lineage: view(() => import('./lineage.js'), 'Lineage', 'lineage'),
+  kit: view(() => import('./kit.js'), 'Kit', 'kit'),
 });
 
 /** Every view that opens without a picture, for the palette. */

@@ -1,0 +1,63 @@
+// @ts-check
+/** Formats made by models: how, which formats, with which words, on which models, and what it costs before it is sent. */
+import { useSignal } from '@preact/signals';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { tell, trying } from './actions.js';
+import { call } from './api.js';
+import { count, money, price } from './format.js';
+import * as s from './state.js';
+import { Icon, Remark, Tool, h, html } from './ui.js';
+/** @import { Kit } from './kit.js' */
+/** @import { Model } from './types' */
+
+const WAYS = [['outpaint', 'Outpaint', 'The picture stays as it is; what is beyond its edges is drawn.'], ['again', 'Make again', 'The same words in the new shape, with the key visual as reference.']];
+/** @param {Model} m */
+const able = m => ['ready', 'limited'].includes(m.state) && m.capabilities?.operations?.includes('edit');
+
+/** @param {{ of: Kit, from: string, close: () => void }} props */
+export function Make({ of, from, close }) {
+  const box = useRef(/** @type {any} */ (null)), way = useSignal('outpaint'), texts = useSignal(of.texts), busy = useSignal(false), plans = useSignal(/** @type {any[] | null} */ (null));
+  const models = s.models.value.filter(able), picked = useSignal(new Set(s.selected.peek().filter(id => models.some(m => m.id === id))));
+  const formats = useSignal(new Set(of.formats.filter(f => !from || f.id === from).map(f => f.id)));
+  useLayoutEffect(() => { const by = /** @type {any} */ (document.activeElement); box.current.showModal(); return () => by?.isConnected && by.focus(); }, []);
+  const wishes = of.formats.filter(f => formats.value.has(f.id)).map(f => ({ format: f.id, way: way.value, models: models.filter(m => picked.value.has(m.id)).map(m => m.id), text: texts.value[way.value] }));
+  const asked = JSON.stringify(wishes), empty = !texts.value[way.value].trim() ? 'Say what the picture should show.' : !formats.value.size ? 'Choose at least one format.' : !wishes[0]?.models.length ? 'Choose at least one model.' : '';
+  useEffect(() => {
+    plans.value = null;
+    tell('kitmake');
+    if (empty) return;
+    const cut = new AbortController(), wait = setTimeout(async () => {
+      const found = await trying('kitmake', () => Promise.all(wishes.map(w => call('POST', `/api/kits/${of.id}/plan`, w, cut.signal)))).catch(e => { if (!cut.signal.aborted) throw e; });
+      if (found && !cut.signal.aborted) plans.value = found;
+    }, 200);
+    return () => { clearTimeout(wait); cut.abort(); };
+  }, [asked]);
+  const all = plans.value, stops = all?.find(p => !p.allowed)?.reason, why = empty || stops || '';
+  const sum = all?.reduce((n, p) => n + p.known_micro_usd, 0) ?? 0, unknown = all?.reduce((n, p) => n + p.unknown_count, 0) ?? 0, images = all?.reduce((n, p) => n + p.images, 0) ?? 0;
+  const fitted = [...new Set((all ?? []).flatMap(p => Object.entries(p.per_model).flatMap(([id, m]) => /** @type {any} */ (m).adjustments.map((/** @type {any} */ a) => `${s.byId.value.get(id)?.name ?? id}: ${a.detail}`))))];
+  const flip = (/** @type {any} */ of, /** @type {string} */ id) => { const next = new Set(of.value); if (!next.delete(id)) next.add(id); of.value = next; };
+  const go = async () => {
+    busy.value = true;
+    for (const wish of wishes) {                           // one call for each, so that one that is lost is never paid twice
+      const run = await trying('kitmake', () => call('POST', `/api/kits/${of.id}/takes`, wish));
+      if (!run) { busy.value = false; return; }
+      if (!s.findRow(run.id)) s.merge([run]);
+      formats.value = new Set([...formats.peek()].filter(id => id !== wish.format));
+    }
+    close();
+    import('./votes.js').then(m => { m.arrived.value++; });  // the kit is read again
+  };
+  return html`<dialog class="sheet make" ref=${box} aria-labelledby="make-h" onCancel=${(/** @type {any} */ e) => { e.preventDefault(); close(); }}>
+    <header><h2 id="make-h">Make formats</h2>${h(Tool, { icon: 'x', label: 'Close', onClick: close })}</header>
+    <form onSubmit=${(/** @type {any} */ e) => { e.preventDefault(); if (!why && all && !busy.value) go(); }}>
+      <div class="seg" role="group" aria-label="How">${WAYS.map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${way.value === id} onClick=${() => { way.value = id; }}>${name}</button>`)}</div>
+      <p class="sub">${WAYS.find(([id]) => id === way.value)?.[2]}</p>
+      <div class="models" role="group" aria-label="Formats to make">${of.formats.map(f => html`<label class="chip" key=${f.id} data-state="ready"><input class="vh" type="checkbox" checked=${formats.value.has(f.id)} onChange=${() => flip(formats, f.id)} /><span class="name">${f.title}</span><span class="num">${f.width} × ${f.height}</span></label>`)}</div>
+      <label for="make-text">Words</label><textarea id="make-text" rows="3" value=${texts.value[way.value]} onInput=${(/** @type {any} */ e) => { texts.value = { ...texts.value, [way.value]: e.currentTarget.value }; }}></textarea>
+      <div class="models" role="group" aria-label="Models to make them">${models.map(m => html`<label class="chip" key=${m.id} data-state=${m.state}><input class="vh" type="checkbox" checked=${picked.value.has(m.id)} onChange=${() => flip(picked, m.id)} /><span class="name">${m.name}</span><span class="num">${m.free ? 'free' : m.price_micro_usd === null ? '?' : money(m.price_micro_usd)}</span></label>`)}
+        ${!models.length && html`<p class="sub">No model that starts from a picture is ready. Crops need none.</p>`}</div>
+      ${h(Remark, { of: s.problems.value.kitmake })}${fitted.length > 0 && html`<ul class="sub">${fitted.slice(0, 6).map(text => html`<li key=${text}>${text}</li>`)}</ul>`}
+      <div class="sending"><span class="sub" role="status">${why || (all ? `${count(images, 'picture')}, ${unknown ? `${sum ? `${price({ amount_micro_usd: sum, source: 'table' }, true)} and ` : ''}${count(unknown, 'price')} not known` : sum ? price({ amount_micro_usd: sum, source: 'table' }, true) : 'free'}` : 'Reckoning…')}</span>
+        <button class="btn go" disabled=${Boolean(why) || !all || busy.value}>${h(Icon, { name: 'brush' })}Make</button></div>
+    </form></dialog>`;
+}
