@@ -1,6 +1,6 @@
 """The interfaces of everything that keeps something, and what each of them promises."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -237,6 +237,11 @@ class Bus(Protocol):
     """The app-wide event log: bounded, in memory, resumable."""
 
     def publish(self, type_: EventType, data: Mapping[str, Json]) -> AppEvent: ...
+    def announce(self, type_: EventType, make: Callable[[], Mapping[str, Json] | None], characters: int) -> None:
+        """As `publish`, with data that is made when somebody reads it first, from values that do not change; None makes
+        it no event. `characters` is about how long its texts are."""
+        ...
+
     def last_id(self) -> int: ...
     def subscribe(self, since: int | None) -> AsyncIterator[AppEvent]:
         """Everything after `since`, then what comes. When `since` is older than the log, or from the future, the

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from triptych.spec.clock import Clock
 from triptych.spec.events import AppEvent, EventType
@@ -11,6 +11,24 @@ from triptych.spec.json import Json
 DEFAULT_SIZE = 4096
 DEFAULT_WEIGHT = 16_384  # about a kilobyte each
 _IDS_PER_MS = 1000
+
+
+class _Entry:
+    """An event in the ring, or what makes it."""
+
+    __slots__ = ("_made", "id", "type", "weight")
+
+    def __init__(
+        self, id_: int, type_: EventType, weight: int, made: AppEvent | Callable[[], Mapping[str, Json] | None] | None
+    ) -> None:
+        self.id, self.type, self.weight, self._made = id_, type_, weight, made
+
+    def event(self) -> AppEvent | None:
+        """None where there is nothing to tell."""
+        if callable(self._made):
+            data = self._made()
+            self._made = None if data is None else AppEvent(self.id, self.type, data)
+        return self._made
 
 
 class MemoryBus:
@@ -27,24 +45,32 @@ class MemoryBus:
         if size < 1:
             raise ValueError("size must be at least 1 event")
         self._size, self._most = size, weight
-        self._ring: deque[AppEvent] = deque()
+        self._ring: deque[_Entry] = deque()
         self._weight = 0
         self._last = clock.now_ms() * _IDS_PER_MS
         self._sleeping: set[asyncio.Future[None]] = set()
 
     def publish(self, type_: EventType, data: Mapping[str, Json]) -> AppEvent:
         """Adds an event and wakes everybody who waits for one. Never blocks."""
-        self._last += 1
-        event = AppEvent(self._last, type_, data)
-        self._ring.append(event)
-        self._weight += _weight(data)
-        while len(self._ring) > self._size or (self._weight > self._most and len(self._ring) > 1):
-            self._weight -= _weight(self._ring.popleft().data)
-        sleeping, self._sleeping = self._sleeping, set()
-        for future in sleeping:
-            if not future.done():
-                future.set_result(None)
+        event = AppEvent(self._last + 1, type_, data)
+        self._add(_Entry(event.id, type_, _weight(data), event))
         return event
+
+    def announce(self, type_: EventType, make: Callable[[], Mapping[str, Json] | None], characters: int) -> None:
+        """See Bus. Most of what happens to a tile is read by nobody."""
+        self._add(_Entry(self._last + 1, type_, 1 + characters // 1024, make))
+
+    def _add(self, entry: "_Entry") -> None:
+        self._last = entry.id
+        self._ring.append(entry)
+        self._weight += entry.weight
+        while len(self._ring) > self._size or (self._weight > self._most and len(self._ring) > 1):
+            self._weight -= self._ring.popleft().weight
+        if self._sleeping:
+            sleeping, self._sleeping = self._sleeping, set()
+            for future in sleeping:
+                if not future.done():
+                    future.set_result(None)
 
     def last_id(self) -> int:
         """The id of the newest event; what to subscribe from to miss nothing from now on."""
@@ -60,7 +86,12 @@ class MemoryBus:
         kept_after = self._last - len(self._ring)
         if not kept_after <= place <= self._last:
             return AppEvent(self._last, "reset", {})
-        return None if place == self._last else self._ring[place - kept_after]
+        while place < self._last:
+            event = self._ring[place - kept_after].event()
+            if event is not None:
+                return event
+            place += 1
+        return None
 
     async def changed(self) -> None:
         """Waits until something is published."""

@@ -152,7 +152,7 @@ class Lineage:
     ) -> dict[str, Json]:
         known = self._registry.endpoints().get(tile.endpoint or tile.model)
         card = known.model.card if known is not None else None
-        view = tile_view(tile, pictures, card=card, blind=link.veiled).page
+        view = tile_view(tile, pictures, card=lambda: card, blind=link.veiled).page
         first = next((picture for picture in pictures), None)
         return {
             "tile": tile.id, "run": tile.run_id, "origin": link.origin, **{name: view[name] for name in _TOLD},

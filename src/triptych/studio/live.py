@@ -10,7 +10,7 @@ from triptych.router.merge import total_cost
 from triptych.spec.clock import Clock
 from triptych.spec.errors import HostileContentError, TriptychError
 from triptych.spec.image import UNKNOWN_COST, Billed, Cost
-from triptych.spec.json import Json
+from triptych.spec.json import Json, JsonObject
 from triptych.spec.model import Progress
 from triptych.spec.records import FINAL_STATES, AttemptRecord, PictureRecord, TileRecord
 from triptych.store.base import Bus
@@ -42,7 +42,7 @@ class Live:
     task: "asyncio.Task[None] | None" = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
-    published: dict[str, Json] = field(default_factory=dict)
+    published: TileView | None = None  # as pages were told of it last
     published_at: float = float("-inf")
     later: "asyncio.Task[None] | None" = None
     followers: "set[asyncio.Queue[TileNews]]" = field(default_factory=set)
@@ -112,12 +112,10 @@ class Announcer:
         if live.later is not None:
             live.later.cancel()
             live.later = None
-        view = self.view(live)
-        body = dict(view.page)
-        changed = {name: value for name, value in body.items() if live.published.get(name, ...) != value}
-        live.published, live.published_at = body, self._clock.monotonic()
-        if changed:
-            self._bus.publish("tile", changed | {"run": live.record.run_id, "id": live.record.id})
+        view, before = self.view(live), live.published
+        live.published, live.published_at = view, self._clock.monotonic()
+        self._bus.announce("tile", lambda: _news(before, view), len(str(view.record.request.get("prompt", ""))))
+        if live.followers and (changed := _changed(before, view)):
             self.tell(live, TileNews(fields={name: view.json[name] for name in changed}))
 
     def soon(self, live: Live) -> None:
@@ -138,6 +136,17 @@ class Announcer:
         """Passes news on to everybody who follows this tile."""
         for follower in live.followers:
             follower.put_nowait(news)
+
+
+def _changed(before: TileView | None, view: TileView) -> dict[str, Json]:
+    """What a page is told that knew the tile as it was before."""
+    known = before.page if before is not None else {}
+    return {name: value for name, value in view.page.items() if known.get(name, ...) != value}
+
+
+def _news(before: TileView | None, view: TileView) -> JsonObject | None:
+    changed = _changed(before, view)
+    return changed | {"run": view.record.run_id, "id": view.record.id} if changed else None
 
 
 def follow(live: Live) -> AsyncIterator[TileNews]:

@@ -427,7 +427,7 @@ class Studio:
         lives = [self._tiles.enlist(tile, blind=terms.blind) for tile, _ in tiles]
         view = run_view(run, [self._live_view(live) for live in lives])
         if not run.deleted:
-            self._bus.publish("run", view.page)
+            self._bus.announce("run", lambda: view.page, (1 + len(lives)) * len(run.text))
         for live, (_, request) in zip(lives, tiles, strict=True):
             self._tiles.start(live, request, for_lane(terms, self._lane_of(live.record)))
         return view
@@ -474,11 +474,11 @@ class Studio:
         return self._live_view(live) if live is not None else self._stored_view(record, pictures, blind=blind)
 
     def _stored_view(self, record: TileRecord, pictures: Sequence[PictureRecord], *, blind: bool) -> TileView:
-        return tile_view(record, pictures, card=self._card_for(record), blind=blind)
+        return tile_view(record, pictures, card=lambda: self._card_for(record), blind=blind)
 
     def _live_view(self, live: Live) -> TileView:
-        return tile_view(live.record, live.pictures, card=self._card_for(live.record), now=live.now, blind=live.blind,
-                         error=live.error)  # fmt: skip
+        return tile_view(record := live.record, live.pictures, card=lambda: self._card_for(record), now=live.now,
+                         blind=live.blind, error=live.error)  # fmt: skip
 
     def _card_for(self, record: TileRecord) -> ModelCard | None:
         """The card to show, with how long it usually takes here."""

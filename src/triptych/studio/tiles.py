@@ -69,7 +69,7 @@ class Tiles:
         """Takes a saved tile in, with the pictures kept so far, so that it is shown with what is known of it in memory."""
         live = Live(record=record, blind=blind, pictures=pictures)
         self._live[record.id] = live
-        live.published = dict(self._announcer.view(live).page)
+        live.published = self._announcer.view(live)
         return live
 
     def unveil(self, run_id: str) -> None:

@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -27,17 +28,22 @@ _NOT_SHOWN = frozenset({"notes", "api_key", "drafts"})
 _SAFE_INTEGER = 2**53 - 1  # what a number in JavaScript holds exactly
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TileView:
-    """A tile with its pictures. `error` is the exception behind a failure while this process still has it."""
+    """A tile with its pictures. `error` is the exception behind a failure while this process still has it; `make` writes
+    `json`, which few ask for while a tile is at work, from values that do not change."""
 
     record: TileRecord
     pictures: tuple[PictureRecord, ...]
-    json: JsonObject
+    make: Callable[[], JsonObject] = field(repr=False, compare=False)
     error: TriptychError | None = None
     veiled: bool = False
 
-    @property
+    @cached_property
+    def json(self) -> JsonObject:
+        return self.make()
+
+    @cached_property
     def page(self) -> JsonObject:
         """What a page may be told: all of it, unless it is hidden who made the pictures of its run."""
         return veiled_tile(self.json) if self.veiled else self.json
@@ -47,18 +53,28 @@ class TileView:
         return self.record.state in FINAL_STATES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RunView:
-    """A run with its tiles, by position."""
+    """A run with its tiles, by position. `picked` is the picture of a blind run that was picked, None until then."""
 
     record: RunRecord
     tiles: tuple[TileView, ...]
-    json: JsonObject
+    picked: str | None = None
+
+    @cached_property
+    def json(self) -> JsonObject:
+        run = self.record
+        settings = {name: value for name, value in run.settings.items() if name not in _NOT_SHOWN}
+        return {
+            "id": run.id, "created_ms": run.created_ms, "text": run.text, "source": run.source,
+            "tiles": [tile.json for tile in self.tiles], "notes": run.settings.get("notes", []), "settings": settings,
+            "picked": self.picked, "veiled": self.veiled,
+        }  # fmt: skip
 
     @property
     def veiled(self) -> bool:
         """Whether it is hidden who made the pictures."""
-        return self.json["veiled"] is True
+        return is_veiled(self.record, self.picked)
 
     @property
     def page(self) -> JsonObject:
@@ -185,6 +201,10 @@ class Now:
     preview: str | None = None
     retry: JsonObject | None = None
 
+    def still(self) -> "Now":
+        """As it is at this moment."""
+        return Now(self.progress, self.queue_position, self.eta_s, self.note, self.preview, self.retry)
+
 
 NOTHING_NOW = Now()
 
@@ -193,15 +213,23 @@ def tile_view(
     record: TileRecord,
     pictures: Sequence[PictureRecord] = (),
     *,
-    card: ModelCard | None,
+    card: Callable[[], ModelCard | None],
     now: Now = NOTHING_NOW,
     blind: bool = False,
     error: TriptychError | None = None,
 ) -> TileView:
-    """A tile as the page shows it; `blind` while it is hidden who made it. `card` is of the endpoint, or of the model
-    asked for before there is one."""
+    """A tile as the page shows it; `blind` while it is hidden who made it. `card` gives the card of the endpoint, or of the
+    model asked for before there is one."""
+    kept, still = tuple(pictures), now.still()
+    return TileView(record=record, pictures=kept, error=error, veiled=blind,
+                    make=lambda: _tile_json(record, kept, card(), still, blind=blind))  # fmt: skip
+
+
+def _tile_json(
+    record: TileRecord, pictures: Sequence[PictureRecord], card: ModelCard | None, now: Now, *, blind: bool
+) -> JsonObject:
     prompt = str(record.request.get("prompt", ""))
-    body: dict[str, Json] = {
+    return {
         "id": record.id, "run": record.run_id, "position": record.position, "model": record.model,
         "name": card.name if card else _plain_name(record.model), "maker": card.maker if card else "",
         "prompt": prompt, "ratio": record.ratio, "state": record.state,
@@ -219,7 +247,6 @@ def tile_view(
         "draft": None if record.draft is None else draft_words(record.draft), "final": record.final,
         "cancellable": record.state not in FINAL_STATES and record.state != "receiving",
     }  # fmt: skip
-    return TileView(record=record, pictures=tuple(pictures), json=body, error=error, veiled=blind)
 
 
 def difference(record: TileRecord) -> int | None:
@@ -236,14 +263,8 @@ def _plain_name(model: str) -> str:
 
 
 def run_view(run: RunRecord, tiles: Sequence[TileView], picked: str | None = None) -> RunView:
-    """A run as the page shows it. `picked` is the picture of a blind run that was picked, None until then."""
-    settings = {name: value for name, value in run.settings.items() if name not in _NOT_SHOWN}
-    body: dict[str, Json] = {
-        "id": run.id, "created_ms": run.created_ms, "text": run.text, "source": run.source,
-        "tiles": [tile.json for tile in tiles], "notes": run.settings.get("notes", []), "settings": settings,
-        "picked": picked, "veiled": is_veiled(run, picked),
-    }  # fmt: skip
-    return RunView(record=run, tiles=tuple(tiles), json=body)
+    """A run as the page shows it."""
+    return RunView(record=run, tiles=tuple(tiles), picked=picked)
 
 
 def picture_json(picture: PictureRecord, tile: TileRecord, prompt: str, *, blind: bool) -> JsonObject:

@@ -142,3 +142,36 @@ async def test_large_events_take_the_place_of_many_small_ones() -> None:
     assert _numbers(await _take(bus.subscribe(start + 11), 1)) == [11]
     bus.publish("tile", {"n": 12})
     assert _numbers(await _take(bus.subscribe(start + 12), 1)) == [12]
+
+
+async def test_what_is_announced_is_made_once_and_only_for_who_reads_it() -> None:
+    bus, made = MemoryBus(FixedClock()), 0
+
+    def make() -> dict[str, Any]:
+        nonlocal made
+        made += 1
+        return {"n": made}
+
+    start = bus.last_id()
+    bus.announce("tile", make, 0)
+    bus.announce("tile", lambda: None, 0)
+    bus.publish("run", {"n": "last"})
+    assert made == 0
+    for _ in range(2):
+        seen = bus.subscribe(start)
+        assert [(event.id - start, event.type, event.data) for event in [await anext(seen), await anext(seen)]] == [
+            (1, "tile", {"n": 1}), (3, "run", {"n": "last"}),
+        ]  # fmt: skip
+    assert made == 1
+
+
+async def test_who_waits_is_not_woken_for_nothing() -> None:
+    bus = MemoryBus(FixedClock())
+    upcoming = asyncio.ensure_future(anext(bus.subscribe(None)))
+    await asyncio.sleep(0)
+    bus.announce("tile", lambda: None, 0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not upcoming.done()
+    bus.announce("tile", lambda: {"n": 1}, 0)
+    assert (await upcoming).data == {"n": 1}
