@@ -115,3 +115,15 @@ def test_a_wrong_change_names_the_field(place: Place, body: dict[str, Any], fiel
 
 def test_changes_need_the_page(place: Place) -> None:
     assert place.http.patch(f"{place.url}/api/gallery", json={"pictures": ["a"], "stars": 1}).status_code in {401, 403}
+
+
+def test_what_is_blind_is_neither_found_nor_counted_until_it_is_opened(place: Place) -> None:
+    answer = place.post("/api/runs", {"text": "a marigold in a jar --blind", "models": list(MODELS)})
+    assert answer.status_code == 202, answer.text
+    run = answer.json()
+    for tile in run["tiles"]:
+        assert place.ended(tile["id"])["state"] == "done"
+    assert _found(place, "marigold") == []
+    assert _found(place, "!!! stars:0") == []  # no word in it, so nothing is meant
+    place.post(f"/api/runs/{run['id']}/open", {})
+    assert len(_found(place, "marigold")) == len(run["tiles"])

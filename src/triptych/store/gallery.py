@@ -13,6 +13,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    not_,
     or_,
     select,
     text,
@@ -59,8 +60,7 @@ class GalleryStore:
 
     async def count(self, search: GallerySearch, *, start: int | None = None) -> int:
         """How many are found from `start` on."""
-        query = _found(search, start, func.count())
-        return await self._read(lambda db: db.execute(_for(db, query, search)).scalar() or 0)
+        return await self._read(lambda db: db.execute(_counted(db, search, start)).scalar() or 0)
 
     async def ids(self, search: GallerySearch, limit: int) -> tuple[str, ...]:
         """The newest ones, by id."""
@@ -196,17 +196,35 @@ def _found(search: GallerySearch, start: int | None, *columns: Any) -> Select[An
     query = select(*columns).where(
         _table.c.trashed_ms.is_not(None) if search.trashed else _table.c.trashed_ms.is_(None)
     )
-    picked = select(tables.picks.c.id).where(
-        tables.picks.c.run_id == _table.c.run_id, tables.picks.c.body.not_like('%"winner":null%')
-    )
-    opened = select(tables.runs.c.id).where(tables.runs.c.id == _table.c.run_id, tables.runs.c.blind.is_(False))
-    query = query.where(or_(_table.c.blind.is_(False), picked.exists(), opened.exists())).where(*_columns(search))
+    query = query.where(_shown()).where(*_columns(search))
     if start is not None:
         query = query.where(_table.c.seq <= start)
     if search.failed is not None:
         failed = select(tables.tiles.c.run_id).where(literal_column("tiles.state IN ('blocked', 'failed', 'lost')"))
         query = query.where(_table.c.run_id.in_(failed) if search.failed else _table.c.run_id.not_in(failed))
     return query
+
+
+def _shown() -> ColumnElement[bool]:
+    """Not of a blind row that is blind still."""
+    picked = select(tables.picks.c.id).where(
+        tables.picks.c.run_id == _table.c.run_id, tables.picks.c.body.not_like('%"winner":null%')
+    )
+    opened = select(tables.runs.c.id).where(tables.runs.c.id == _table.c.run_id, tables.runs.c.blind.is_(False))
+    return or_(_table.c.blind.is_(False), picked.exists(), opened.exists())
+
+
+def _counted(db: Connection, search: GallerySearch, start: int | None) -> Select[Any]:
+    """How many are found. Where SQLite's index of words alone says which, it is counted without the rows: all that it finds but
+    the few that are thrown away or blind."""
+    match = sqlite_match(search) if db.dialect.name == "sqlite" else ""
+    silent = bool(search.text.strip()) and not postgres_match(GallerySearch(text=search.text))
+    if not match or silent or search.trashed or search.failed is not None or list(_columns(search)):
+        return _for(db, _found(search, start, func.count()), search)
+    row: ColumnElement[int] = literal_column("gallery_words.rowid")
+    hidden = select(_table.c.seq).where(or_(_table.c.trashed_ms.is_not(None), not_(_shown())))
+    query = select(func.count()).select_from(text("gallery_words")).where(text("gallery_words MATCH :match").bindparams(match=match))  # fmt: skip
+    return query.where(row.not_in(hidden)).where(*[] if start is None else [row <= start])
 
 
 def _columns(search: GallerySearch) -> Iterator[ColumnElement[bool]]:
@@ -241,8 +259,12 @@ def _for(db: Connection, query: Select[Any], search: GallerySearch) -> Select[An
 
 
 def _order(db: Connection, search: GallerySearch) -> ColumnElement[int]:
-    rows: ColumnElement[int] = literal_column("gallery_words.rowid")
-    return rows if db.dialect.name == "sqlite" and sqlite_match(search) else _table.c.seq
+    if db.dialect.name != "sqlite":
+        return _table.c.seq
+    if sqlite_match(search):
+        return literal_column("gallery_words.rowid")
+    # With the plus it does not walk all rows by their order to find the few: the narrow index does.
+    return literal_column("+gallery.seq") if search.trashed or search.failed else _table.c.seq
 
 
 def _entries(db: Connection, which: ColumnElement[bool]) -> Iterator[GalleryEntry]:
