@@ -218,8 +218,7 @@ def _counted(db: Connection, search: GallerySearch, start: int | None) -> Select
     """How many are found. Where SQLite's index of words alone says which, it is counted without the rows: all that it finds but
     the few that are thrown away or blind."""
     match = sqlite_match(search) if db.dialect.name == "sqlite" else ""
-    silent = bool(search.text.strip()) and not postgres_match(GallerySearch(text=search.text))
-    if not match or silent or search.trashed or search.failed is not None or list(_columns(search)):
+    if not match or _wordless(search) or search.trashed or search.failed is not None or list(_columns(search)):
         return _for(db, _found(search, start, func.count()), search)
     row: ColumnElement[int] = literal_column("gallery_words.rowid")
     hidden = select(_table.c.seq).where(or_(_table.c.trashed_ms.is_not(None), not_(_shown())))
@@ -241,8 +240,8 @@ def _columns(search: GallerySearch) -> Iterator[ColumnElement[bool]]:
 
 def _for(db: Connection, query: Select[Any], search: GallerySearch) -> Select[Any]:
     """With the words that are looked for, in this database's way."""
-    if search.text.strip() and not postgres_match(GallerySearch(text=search.text)):
-        return query.where(false())  # nothing but punctuation: no word to look for
+    if _wordless(search):
+        return query.where(false())
     if db.dialect.name != "sqlite":
         match = postgres_match(search)
         return (
@@ -258,10 +257,15 @@ def _for(db: Connection, query: Select[Any], search: GallerySearch) -> Select[An
     return query.select_from(text("gallery_words")).where(found, _table.c.seq == row)
 
 
+def _wordless(search: GallerySearch) -> bool:
+    """Whether its free text is nothing but punctuation: there is no word to look for, so nothing is found."""
+    return bool(search.text.strip()) and not postgres_match(GallerySearch(text=search.text))
+
+
 def _order(db: Connection, search: GallerySearch) -> ColumnElement[int]:
     if db.dialect.name != "sqlite":
         return _table.c.seq
-    if sqlite_match(search):
+    if sqlite_match(search) and not _wordless(search):
         return literal_column("gallery_words.rowid")
     # With the plus it does not walk all rows by their order to find the few: the narrow index does.
     return literal_column("+gallery.seq") if search.trashed or search.failed else _table.c.seq
