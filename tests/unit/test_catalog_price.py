@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triptych.catalog.price import estimate, from_usage
-from triptych.spec.image import UNKNOWN_COST, AspectRatio, ImageRequest, InputImage, Size, Usage
+from triptych.catalog.price import at_most, estimate, from_usage
+from triptych.spec.image import FREE, UNKNOWN_COST, AspectRatio, Cost, ImageRequest, InputImage, Size, Usage
 from triptych.spec.model import Capabilities, ModelCard, PriceLine, PriceUnit, SizeRule
 from triptych.spec.price import delivered
 
@@ -199,3 +199,15 @@ def test_an_option_that_nobody_knows_the_price_of_makes_the_price_unknown(option
     assert estimate(GROUPS, request) == delivered(GROUPS, request, 1) == UNKNOWN_COST
     assert estimate(GROUPS, ImageRequest(prompt="x", options={"b": options})).amount_micro_usd == 35_000
     assert estimate(replace(GROUPS, free=True), request).amount_micro_usd == 0
+
+
+def test_what_is_held_covers_the_words_and_the_rounding_of_a_price_per_picture() -> None:
+    request = ImageRequest(prompt="ä kettle", n=3)  # nine bytes, two calls
+    plain, words = line("image", "40000"), line("input_text_token", "5")
+    assert at_most(card(plain), request) == estimate(card(plain), request)
+    more = 2 * 5 * (9 + 32)
+    assert at_most(card(plain, words), request) == Cost(120_000 + more, "table")
+    tokens = (plain, words, line("output_image_token", "30"))
+    assert at_most(card(*tokens), request) == Cost(120_000 + more + 3 * 500, "table")
+    assert at_most(card(*tokens, free=True), request) == FREE
+    assert at_most(card(words), request) == UNKNOWN_COST

@@ -19,7 +19,7 @@ from triptych.app.votes import Votes
 from triptych.app.witness_desk import WitnessDesk, logs_of
 from triptych.app.witnessing import Witnessing
 from triptych.catalog import load_cards
-from triptych.catalog.price import estimate
+from triptych.catalog.price import at_most, estimate
 from triptych.config.settings import Settings
 from triptych.http.client import HttpClient
 from triptych.imaging.workshop import Workshop
@@ -123,7 +123,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> App:
         votes = Votes(receipts.statements).publish if settings.publish_picks else None
         picks = Picks(store, models, clock, learn=settings.learn_from_picks, publish=votes)
         await picks.load()
-        router = Router(models, store, clock, estimate, policy=policy, taste=picks.taste)
+        router = Router(models, store, clock, estimate, hold=at_most, policy=policy, taste=picks.taste)
         await router.policies.activate(policy)
         await router.load_health()
         health_news = HealthNews(receipts)

@@ -10,6 +10,8 @@ from triptych.spec.sizing import choose_resolution, choose_size, resolution_side
 
 _MILLION = 1_000_000
 _MOST_SHEETS = 2048
+_AROUND_WORDS = 32  # tokens that a provider puts around a prompt
+_ROUNDED = 500  # half of the tenth of a cent that prices of pictures are given in
 FREE_OPTIONS = frozenset({
     "cfg_scale", "enable_safety_checker", "guidance", "guidance_scale", "moderation", "negative_prompt", "safetySettings",
     "safety_checker", "safety_settings", "safety_tolerance", "seed", "user", "watermark",
@@ -26,6 +28,20 @@ def estimate(card: ModelCard, request: ImageRequest) -> Cost:
     options allow.
     """
     return _by_table(card, request, most_pictures(card, request))
+
+
+def at_most(card: ModelCard, request: ImageRequest) -> Cost:
+    """What is held for a request: the estimate, and where tokens are charged what it leaves out. The words of the prompt
+    come to a token for each byte at most; prices of decisions are without them, because those know no words. And what is
+    published as the price of one picture is its tokens' price, rounded."""
+    cost, sheet = estimate(card, request), _sheet(card, request)
+    if not cost.amount_micro_usd:
+        return cost
+    words = _calls(card, request) * (len(request.prompt.encode()) + _AROUND_WORDS)
+    more = words * (sheet.rate("input_text_token") or 0)
+    if sheet.rate("output_image_token"):
+        more += most_pictures(card, request) * _ROUNDED
+    return Cost(cost.amount_micro_usd + math.ceil(more), cost.source)
 
 
 def delivered(card: ModelCard, request: ImageRequest, pictures: int) -> Cost:
