@@ -41,6 +41,7 @@ from triptych.studio.batches import Batches
 from triptych.studio.credentials import Credentials
 from triptych.studio.gallery import Gallery
 from triptych.studio.grid import Grids
+from triptych.studio.imported import Imports
 from triptych.studio.lineage import Lineage
 from triptych.studio.outpaint import Outpaint
 from triptych.studio.picks import Picks
@@ -76,6 +77,7 @@ class App:
     kits: KitDesk
     lineage: Lineage
     promotion: Promotion
+    imports: Imports
     outpaint: Outpaint
     owners: Owners
     receipts: ReceiptDesk
@@ -138,10 +140,11 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> App:
             credentials=credentials,
         )  # fmt: skip
         gallery = Gallery(store.gallery, blobs, workshop, models, clock)
+        imports = Imports(studio, store, store.imported, blobs, workshop, credentials, bus, clock)
         lineage = Lineage(store, store.lineage, store.gallery, models, bus, clock)
         outpaint = Outpaint(studio.pictures, blobs, workshop)
         on_failure.pop_all()
-    return App(kits=open_kits(store, studio, outpaint, workshop, credentials, clock), gallery=gallery, lineage=lineage, promotion=Promotion(studio, store, blobs), outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
+    return App(kits=open_kits(store, studio, outpaint, workshop, credentials, clock), gallery=gallery, lineage=lineage, promotion=Promotion(studio, store, blobs), imports=imports, outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
                models=models, caps=caps, router=router, studio=studio, batches=Batches(studio), grids=Grids(studio, clock), picks=picks, owners=owners, receipts=receipts, witness=witness,
                health_news=health_news, session=secrets.token_urlsafe(24))  # fmt: skip
 

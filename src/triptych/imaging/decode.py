@@ -7,7 +7,8 @@ from PIL import Image, ImageCms
 from triptych.imaging.header import MAX_PIXELS, header
 from triptych.spec.errors import HostileContentError
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+"""What is opened here, by Pillow's names."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -26,7 +27,7 @@ def open_picture(data: bytes) -> Image.Image:
     """Decodes the first frame to RGB or RGBA. Raises HostileContentError for anything that is not a whole picture."""
     header(data)
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise HostileContentError("The picture is larger than its header says.", hint="It was not decoded.")
             opened.load()

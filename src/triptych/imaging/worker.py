@@ -18,6 +18,7 @@ from triptych.imaging.decode import DAMAGED, encode, open_picture
 from triptych.imaging.header import MAX_PIXELS, PictureInfo, header
 from triptych.imaging.outpaint import Frame, extended
 from triptych.imaging.prints import print_of
+from triptych.imaging.provenance import told
 from triptych.imaging.reframe import reframed
 from triptych.imaging.restoring import restored_bytes
 from triptych.spec.errors import HostileContentError
@@ -98,6 +99,10 @@ def _print(data: bytes, _job: Job, _ask: Ask) -> tuple[Job, bytes]:
     return asdict(print_of(open_picture(data))), b""
 
 
+def _told(data: bytes, _job: Job, _ask: Ask) -> tuple[Job, bytes]:
+    return told(data), b""
+
+
 _JOBS: dict[str, Callable[[bytes, Job, Ask], tuple[Job, bytes]]] = {
     "inspect": _inspect,
     "thumbnail": _thumbnail,
@@ -106,6 +111,7 @@ _JOBS: dict[str, Callable[[bytes, Job, Ask], tuple[Job, bytes]]] = {
     "read_credentials": _read_credentials,
     "embed_credentials": _embed_credentials,
     "print": _print,
+    "told": _told,
     "restore": _restore,
     "reframe": _reframe,
     "extend": _extend,

@@ -119,6 +119,10 @@ class Workshop:
         value, body = await self._run({"op": "display"}, data)
         return body, str(value["media_type"])
 
+    async def told(self, data: bytes) -> Mapping[str, Any]:
+        """What the file says of how it was made elsewhere, see `triptych.imaging.provenance`. Decodes the whole picture."""
+        return (await self._run({"op": "told"}, data))[0]
+
     async def look(self, data: bytes) -> Print:
         """What the picture looks like, see `triptych.imaging.prints`."""
         value = (await self._run({"op": "print"}, data))[0]

@@ -19,6 +19,7 @@ from triptych.server.errors import HANDLERS
 from triptych.server.events import events_response
 from triptych.server.gallery_api import GalleryApi
 from triptych.server.grid_api import GridApi
+from triptych.server.import_api import ImportApi
 from triptych.server.kit_api import KitApi
 from triptych.server.kit_client_api import KitClientApi
 from triptych.server.lineage_api import LineageApi
@@ -146,6 +147,7 @@ def build(
             *KitClientApi(app).routes(),
             *LineageApi(app).routes(),
             *PromotionApi(app).routes(),
+            *ImportApi(app).routes(),
             *OutpaintApi(app).routes(),
             *ConversationApi(app).routes(),
             Route("/v1/models", site.openai_models),

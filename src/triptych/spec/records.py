@@ -86,6 +86,7 @@ class TileRecord:
     hidden: bool = False
     parent: Parent | None = None
     draft: Mapping[str, str] | None = None  # what was set to draw it cheaply; None: it is no draft
+    imported: Mapping[str, Json] | None = None  # made elsewhere: what its file says of its maker, which nobody checked
     final: bool = False  # made from the draft in `parent`, as what was asked for there
     fee_estimate_micro_usd: int = 0  # the router's own fee, not in `estimate` and `cost`
     fee_micro_usd: int = 0

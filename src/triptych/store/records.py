@@ -29,6 +29,7 @@ from triptych.store.drift import DriftStore
 from triptych.store.engine import READERS, Place, open_engines, parse_place
 from triptych.store.faults import at
 from triptych.store.gallery import GalleryStore
+from triptych.store.imported import ImportedStore
 from triptych.store.kits import KitStore
 from triptych.store.lineage import LineageStore
 from triptych.store.receipts import Receipts
@@ -60,6 +61,7 @@ class SqlRecordStore:
         self.gallery = GalleryStore(self._writer, self._read, self._statements)
         self.kits = KitStore(self._writer, self._read)
         self.lineage = LineageStore(self._writer, self._read)
+        self.imported = ImportedStore(self._writer, self._statements)
         self.drift = DriftStore(self._writer, self._read)
         self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="triptych-reader")
         self._closed = False

@@ -26,7 +26,7 @@ from triptych.spec.records import PictureRecord, TileRecord, UpstreamCredentials
 from triptych.store.base import BlobStore
 from triptych.store.receipts import ReceiptRecord
 
-Embedded = Literal["embedded", "off", "not_installed", "unsupported", "failed"]
+Embedded = Literal["embedded", "off", "not_installed", "unsupported", "failed", "imported"]
 _SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SOURCE_LABEL = f"{RECEIPT_LABEL}-of-source"
 """The assertion of a derived file: the receipt of the picture that it was made of, which does not sign the file itself."""
@@ -89,6 +89,8 @@ class Credentials:
         self, tile: TileRecord, picture: PictureRecord, data: bytes, receipt: ReceiptRecord | None, *, is_ai: bool
     ) -> Delivered:
         """The file for a person to keep. A picture is never lost over its credentials: without them it goes as it is."""
+        if tile.imported is not None:
+            return Delivered(data, "imported")  # it was not made here, so that there is nothing to state
         if (why := self._not_here(picture.media_type)) is not None:
             return Delivered(data, why)
         try:

@@ -131,7 +131,7 @@ class Gallery:
             "id": entry.id, "tile": entry.tile.id, "run": entry.tile.run_id, "sha256": entry.sha256,
             "url": f"/api/images/{entry.id}", "thumb": f"/api/images/{entry.id}/thumb", "width": entry.width,
             "height": entry.height, "created_ms": entry.created_ms, "prompt": str(entry.tile.request.get("prompt") or ""),
-            "model": model, "name": card.name if card else model.rpartition("/")[2], "maker": card.maker if card else "",
+            "model": model, "name": str((entry.tile.imported or {}).get("maker") or (card.name if card else model.rpartition("/")[2])), "maker": card.maker if card else "",
             "cost_micro_usd": entry.cost_micro_usd, "tone": entry.tone,
             "parent": None if parent is None else {"tile": parent.tile, "picture": parent.picture},
             **_state(entry.marks),

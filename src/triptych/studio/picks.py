@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import msgspec
@@ -16,6 +16,7 @@ from triptych.spec.image import Operation
 from triptych.spec.json import JsonObject
 from triptych.spec.records import PickRecord, Question, RunRecord, ShownPicture, TileRecord
 from triptych.store.base import RecordStore
+from triptych.studio.makers import imported_name, is_imported
 from triptych.studio.ranking import Ranking, rank
 from triptych.studio.veil import is_veiled
 
@@ -57,6 +58,9 @@ class RankingView:
     ordering: bool
     publishing: bool
 
+    def _name(self, model: str) -> str:
+        return imported_name(model) if is_imported(model) else self.names.get(model, model)
+
     @property
     def json(self) -> JsonObject:
         return {
@@ -64,7 +68,7 @@ class RankingView:
             "picks": self.ranking.picks, "verdict": self.ranking.verdict, "learning": self.learning,
             "ordering": self.ordering, "publishing": self.publishing,
             "models": [
-                {**msgspec.to_builtins(each), "name": self.names.get(each.model, each.model),
+                {**msgspec.to_builtins(each), "name": self._name(each.model), "imported": is_imported(each.model),
                  "endpoints": list(self.endpoints.get(each.model, ()))}
                 for each in self.ranking.models
             ],
@@ -206,11 +210,13 @@ class Picks:
 
     def _family(self, endpoint: str) -> str:
         known = self._registry.endpoints().get(endpoint)
+        if is_imported(endpoint):
+            return endpoint
         return known.model.card.family if known is not None else endpoint.partition("/")[2] or endpoint
 
     async def _tell(self, pick: PickRecord) -> None:
-        if self._publish is None:
-            return
+        if self._publish is None or any(is_imported(shown.endpoint) for shown in pick.shown):
+            return  # what was made elsewhere is nothing that was asked for here
         try:
             await self._publish(pick)
         except TriptychError as error:
@@ -229,7 +235,24 @@ async def picked_of(store: RecordStore, runs: Iterable[RunRecord]) -> Mapping[st
     }
 
 
-def _tastes(picks: Sequence[PickRecord]) -> Mapping[str, Taste]:
+def made_here(picks: Sequence[PickRecord]) -> Sequence[PickRecord]:
+    """The picks without what was made elsewhere, which no router can choose: of a pick that it won nothing is left."""
+    found: list[PickRecord] = []
+    for pick in picks:
+        left = [at for at, shown in enumerate(pick.shown) if not is_imported(shown.endpoint)]
+        if len(left) == len(pick.shown):
+            found.append(pick)
+        elif len(left) > 1 and (pick.winner is None or pick.winner in left):
+            winner = None if pick.winner is None else left.index(pick.winner)
+            rejected = tuple(left.index(at) for at in pick.rejected if at in left)
+            if winner is not None or rejected:
+                shown = tuple(pick.shown[at] for at in left)
+                found.append(replace(pick, shown=shown, winner=winner, rejected=rejected))
+    return found
+
+
+def _tastes(every: Sequence[PickRecord]) -> Mapping[str, Taste]:
+    picks = made_here(every)
     return {
         operation: {each.model: (each.strength, each.sd) for each in rank(operation, picks).models}
         for operation in get_args(Operation)

@@ -16,7 +16,7 @@ _BLANK: JsonObject = {
     "progress": None, "queue_position": None, "eta_s": None, "note": None, "preview": None, "started_ms": None,
     "ended_ms": None, "typical_seconds": None, "estimate": None, "cost": None, "difference_micro_usd": None,
     "fee_micro_usd": 0, "fee_estimate_micro_usd": 0,
-    "adjustments": [], "retry": None, "draft": None, "final": False,
+    "adjustments": [], "retry": None, "draft": None, "final": False, "imported": None,
 }  # fmt: skip
 _NO_ERROR: JsonObject = {"provider": None, "status": None, "upstream": None, "retry_after_s": None, "param": None}
 _BLANK_IMAGE: JsonObject = {"media_type": PLAIN_TYPE, "bytes": None, "revised_prompt": None, "seed": None, "cost": None,

@@ -231,7 +231,7 @@ def _tile_json(
     prompt = str(record.request.get("prompt", ""))
     return {
         "id": record.id, "run": record.run_id, "position": record.position, "model": record.model,
-        "name": card.name if card else _plain_name(record.model), "maker": card.maker if card else "",
+        "name": str((record.imported or {}).get("maker") or (card.name if card else _plain_name(record.model))), "maker": card.maker if card else "",
         "prompt": prompt, "ratio": record.ratio, "state": record.state,
         "endpoint": record.endpoint, "model_served": record.model_served, "lane": record.lane,
         "progress": now.progress, "queue_position": now.queue_position, "eta_s": now.eta_s, "note": now.note,
@@ -245,6 +245,7 @@ def _tile_json(
         "error": msgspec.to_builtins(record.error), "retry": now.retry, "retry_of": record.retry_of,
         "parent": msgspec.to_builtins(record.parent),
         "draft": None if record.draft is None else draft_words(record.draft), "final": record.final,
+        "imported": record.imported,
         "cancellable": record.state not in FINAL_STATES and record.state != "receiving",
     }  # fmt: skip
 
