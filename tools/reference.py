@@ -15,6 +15,7 @@ from triptych.config.reference import settings_page
 from triptych.server.errors import STATUS
 from triptych.spec import errors
 from triptych.spec.errors import TriptychError
+from triptych.studio.kit_sidecar import json_schema
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -101,9 +102,27 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
+def kit_page() -> str:
+    """docs/reference/kit.md."""
+    return "\n".join([
+        "# The sidecar of a delivered kit", "",
+        "`kit.json` lies at the top of every exported key-visual kit, and its schema beside it as `kit.schema.json`.", "",
+        "- `files` are what is delivered, each at exactly the size of its format. `signed` is true only where the receipt signs that",
+        "  very file; all others are `derived`: cut, resized or converted on the machine that exported them.",
+        "- `originals` are the pictures byte for byte as they are kept, which is what their receipts sign. Check one with",
+        "  `triptych verify originals/NAME.receipt.jws originals/NAME.png`.",
+        "- `left_out` are the formats that were not ready, and why.",
+        "- `sha256` is always of the file as it lies in the archive, content credentials and all.",
+        "- Where content credentials are in a derived file, they name the original as the ingredient that it came of.",
+        "- With the recipe in the file, it is the XMP property `Recipe` in the name space `urn:triptych:recipe:1:`: a JSON text with the model,",
+        "  the request without pictures, the seed, and the hash of the original.", "",
+        "## Schema", "", "```json", json_schema().decode(), "```", "",
+    ])  # fmt: skip
+
+
 def pages() -> dict[str, str]:
     """Every generated page by file name."""
-    return {"settings.md": settings_page(), "errors.md": errors_page(), "cli.md": cli_page()}
+    return {"settings.md": settings_page(), "errors.md": errors_page(), "cli.md": cli_page(), "kit.md": kit_page()}
 
 
 def main() -> int:

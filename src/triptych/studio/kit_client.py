@@ -154,7 +154,7 @@ class KitClients:
             title = f"{record.width} \u00d7 {record.height}"
         else:
             data, size = await self._files.rendered(found, side, kind, _QUALITY), (found.made.width, found.made.height)
-            title = f"{found.title}   {found.made.width} \u00d7 {found.made.height}"
+            title = f"{found.title}, {found.made.width} \u00d7 {found.made.height}"
         alt = f"Picture {shown.letter}" if sheet.blind else str(view.record.request.get("prompt", ""))[:_MOST_ALT]
         facts = () if sheet.blind else _facts(view, prices=sheet.options.get("prices") == "1")
         return SheetPicture(letter=shown.letter, data=data, media_type=kind, width=size[0], height=size[1], alt=alt,

@@ -34,7 +34,7 @@ def contact_sheet(title: str, pictures: Sequence[SheetPicture], made: str) -> by
     pages = list(_pages(pictures))
     lacking = any(ord(char) not in known for text in _texts(title, pictures) for char in text)
     for number, page in enumerate(pages, start=1):
-        _head(canvas, _shown(title, known), f"{made}   {number} / {len(pages)}", _UNSEEN if lacking else "")
+        _head(canvas, _shown(title, known), f"{made}, {number} / {len(pages)}", _UNSEEN if lacking else "")
         for place, picture in enumerate(page):
             _cell(canvas, picture, place, known)
         canvas.showPage()
@@ -85,10 +85,10 @@ def _cell(canvas: Canvas, picture: SheetPicture, place: int, known: frozenset[in
     line = top - high - 4 * mm
     canvas.setFillColorRGB(*_INK)
     canvas.setFont(_FONT, _BIG)
-    canvas.drawString(left, line, _shown("   ".join(filter(None, (picture.letter, picture.title))), known))
+    canvas.drawString(left, line, _shown(f"{picture.letter} {picture.title}", known))
     canvas.setFillColorRGB(*_GREY)
     canvas.setFont(_FONT, _SMALL)
-    facts = simpleSplit(_shown("   ".join(picture.facts), known), _FONT, _SMALL, width)
+    facts = simpleSplit(_shown(", ".join(picture.facts), known), _FONT, _SMALL, width)
     words = simpleSplit(_shown(picture.alt, known), _FONT, _SMALL, width)
     cut = [*words[: _LINES - 1], f"{words[_LINES - 1]} \u2026"] if len(words) > _LINES else words
     for text in (*facts, *cut):

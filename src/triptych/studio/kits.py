@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from triptych.imaging.outpaint import frame_for
 from triptych.spec.clock import Clock
 from triptych.spec.errors import BadRequestError, ConflictError, NotFoundError
 from triptych.spec.ids import new_id
@@ -176,6 +177,12 @@ class Kits:
         text = wish.text if wish.text is not None else (await self.proposed(kit))[wish.way]
         if not text.strip():
             raise BadRequestError("text is empty.", hint="Say what the picture should show.", param="text")
+        if (
+            wish.way == "outpaint"
+            and frame_for((picture.width, picture.height), made.width / made.height).new_permille < 1
+        ):
+            raise BadRequestError(f"The key visual fills {made.ratio}: nothing would be new.", param="format",
+                                  hint="Crop it, or make it again.")  # fmt: skip
         if wish.way == "again" or draft:
             role: Role = _ROLE if wish.way == "again" else "edit"
             return Asked(text=f"{text} --ar {made.ratio}", models=wish.models, project=kit.project, parent=parent,

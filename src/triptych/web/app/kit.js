@@ -96,7 +96,7 @@ function Card({ f, of }) {
   const state = live && !p ? live.state : take.state, said = votes.value?.pictures.filter((/** @type {any} */ v) => v.format === f.id) ?? [];
   return html`<li class="card" id=${f.id}><header><h3>${f.title}</h3><span class="sub">${f.use}</span><span class="num">${f.width} × ${f.height}</span>
       ${h(Tool, { icon: 'x', label: `Take ${f.title} out of the kit`, class: 'tiny', onClick: () => change('DELETE', `/formats/${f.id}`) })}</header>
-    ${p ? h(Frame, { f, take, p, of }) : html`<div class="plate" style=${{ aspectRatio: `${f.width} / ${f.height}` }}><p class="sub">${state === 'done' || state === 'gone' ? 'There is no picture.' : s.FINAL.has(state) ? live?.error?.message ?? take.error?.message ?? 'No picture came.' : 'On its way…'}</p></div>`}
+    ${p ? h(Frame, { f, take, p, of }) : html`<div class="plate" style=${{ aspectRatio: `${f.width} / ${f.height}`, '--tall': Math.min(1, f.width / f.height) }}><p class="sub">${state === 'done' || state === 'gone' ? 'There is no picture.' : s.FINAL.has(state) ? live?.error?.message ?? take.error?.message ?? 'No picture came.' : 'On its way…'}</p></div>`}
     <div class="takes" role="group" aria-label=${`Takes of ${f.title}`}>${f.takes.map((t, i) => h(Choice, { key: t.id, t, i, f }))}
       <button type="button" class="btn small" onClick=${() => { making.value = f.id; }} aria-label=${`Make ${f.title} with a model`}>${h(Icon, { name: 'plus' })}Make</button></div>
     ${p && html`<p class="sub">${[WAYS[take.way], take.name, take.loss ? `cuts off ${take.loss} %` : 'whole picture', (take.enlarged ?? 0) > 100 && `enlarged to ${take.enlarged} %`].filter(Boolean).join(' · ')}</p>`}
@@ -141,7 +141,7 @@ function Frame({ f, take, p, of }) {
   };
   const [x, y] = focus.value.map((at, i) => place(at, free[i]));
   const label = `${f.title}, ${(of.prompt ?? '').slice(0, 100)}${moves ? `. Arrows move what is shown, now ${Math.round(free[0] > free[1] ? x : y)} % of the way` : ''}`;
-  return html`<div class="plate" ref=${box} style=${{ aspectRatio: `${f.width} / ${f.height}`, '--tall': Math.min(1, f.width / f.height) }} data-moves=${moves} tabindex="0" role="application" aria-roledescription="window on the picture" aria-label=${label}
+  return html`<div class="plate" ref=${box} style=${{ aspectRatio: `${f.width} / ${f.height}`, '--tall': Math.min(1, f.width / f.height), '--touch': free[0] > free[1] ? 'pan-y' : 'pan-x' }} data-moves=${moves} tabindex="0" role="application" aria-roledescription="window on the picture" aria-label=${label}
     onPointerDown=${down} onPointerMove=${drag} onPointerUp=${up} onPointerCancel=${up} onKeyDown=${key} onDblClick=${() => { move([500, 500], 0, 0); save(0); }}>
     <img src=${p.url} alt="" draggable="false" style=${{ objectPosition: `${x}% ${y}%` }} />
     ${f.zones.filter(z => layers.value.has(z.kind)).map(z => html`<span class="zone" key=${z.name} data-kind=${z.kind} title=${f.source} style=${{ inset: [z.top, z.right, z.bottom, z.left].map(v => `${v / 10}%`).join(' ') }}><i>${z.name}</i></span>`)}</div>`;
