@@ -16,6 +16,7 @@ from triptych.spec.model import ModelCard
 from triptych.spec.records import FINAL_STATES, AttemptRecord, PictureRecord, RunRecord, TileRecord
 from triptych.spec.routing import Decision
 from triptych.store.base import Spend
+from triptych.studio.amounts import amounts
 from triptych.studio.outside import restored_json
 from triptych.studio.prompt import Chip, PromptNote
 from triptych.studio.references import NO_REFERENCES, ReferencePlan
@@ -179,6 +180,7 @@ class TileDetail:
             "attempts": [_attempt_json(attempt) for attempt in self.attempts],
             "decisions": [msgspec.to_builtins(decision) for decision in self.decisions],
             "request": self.tile.record.request,
+            "amounts": [msgspec.to_builtins(one) for one in amounts(self.tile.record.request, self.tile.pictures)],
         }
 
     @property
@@ -187,7 +189,7 @@ class TileDetail:
         if not self.tile.veiled:
             return self.json
         asked = {"prompt": self.tile.json["prompt"]}
-        return {"tile": self.tile.page, "attempts": [], "decisions": [], "request": asked}
+        return {"tile": self.tile.page, "attempts": [], "decisions": [], "request": asked, "amounts": []}
 
 
 @dataclass(slots=True)
