@@ -8,7 +8,7 @@ by colour is a search for the words of the cells around it.
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from triptych.imaging.decode import flattened
@@ -44,13 +44,14 @@ def _main(small: Image.Image) -> Iterator[str]:
     palette = counted.getpalette() or []
     for count, at in counted.getcolors() or []:
         if count >= _LEAST * _SIDE * _SIDE and isinstance(at, int):
-            yield _word(tuple(int(step) for step in np.rint(_lab(palette[3 * at : 3 * at + 3]) / _CELL)))
+            yield _word(tuple(int(step) for step in np.rint(oklab(palette[3 * at : 3 * at + 3]) / _CELL)))
 
 
-def _lab(rgb: list[int]) -> NDArray[np.float64]:
+def oklab(rgb: ArrayLike) -> NDArray[np.float64]:
+    """Colours of 0 to 255, the last axis being red, green and blue, as lightness and the two opponent axes."""
     scaled = np.asarray(rgb, dtype=np.float64) / 255
     linear = np.where(scaled <= 0.04045, scaled / 12.92, ((scaled + 0.055) / 1.055) ** 2.4)
-    found: NDArray[np.float64] = _TO_LAB @ np.cbrt(_TO_LMS @ linear)
+    found: NDArray[np.float64] = np.cbrt(linear @ _TO_LMS.T) @ _TO_LAB.T
     return found
 
 
@@ -60,7 +61,7 @@ def _word(cell: tuple[int, ...]) -> str:
 
 def words_near(colour: str) -> tuple[str, ...]:
     """The words of colours that look like `#rrggbb`."""
-    lab = _lab([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
+    lab = oklab([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
     middle = np.rint(lab / _CELL)
     steps = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     cells = middle + steps

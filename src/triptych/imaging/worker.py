@@ -17,6 +17,7 @@ from triptych.imaging import credentials
 from triptych.imaging.decode import DAMAGED, encode, open_picture
 from triptych.imaging.header import MAX_PIXELS, PictureInfo, header
 from triptych.imaging.outpaint import Frame, extended
+from triptych.imaging.looks import look_of
 from triptych.imaging.prints import print_of
 from triptych.imaging.provenance import told
 from triptych.imaging.reframe import reframed
@@ -103,6 +104,11 @@ def _told(data: bytes, _job: Job, _ask: Ask) -> tuple[Job, bytes]:
     return told(data), b""
 
 
+def _sample(data: bytes, _job: Job, _ask: Ask) -> tuple[Job, bytes]:
+    image = open_picture(data)
+    return {"shape": print_of(image).shape, "look": look_of(image)}, b""
+
+
 _JOBS: dict[str, Callable[[bytes, Job, Ask], tuple[Job, bytes]]] = {
     "inspect": _inspect,
     "thumbnail": _thumbnail,
@@ -111,6 +117,7 @@ _JOBS: dict[str, Callable[[bytes, Job, Ask], tuple[Job, bytes]]] = {
     "read_credentials": _read_credentials,
     "embed_credentials": _embed_credentials,
     "print": _print,
+    "sample": _sample,
     "told": _told,
     "restore": _restore,
     "reframe": _reframe,

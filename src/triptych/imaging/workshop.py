@@ -128,6 +128,11 @@ class Workshop:
         value = (await self._run({"op": "print"}, data))[0]
         return Print(shape=value["shape"], tone=value["tone"], colours=tuple(value["colours"]))
 
+    async def sample(self, data: bytes) -> tuple[str, str]:
+        """The difference hash of a picture and its look, see `triptych.imaging.looks`."""
+        value = (await self._run({"op": "sample"}, data))[0]
+        return str(value["shape"]), str(value["look"])
+
     async def read_credentials(self, data: bytes, anchors: str | None = None) -> dict[str, Any]:
         """What the content credentials of a picture say; see `triptych.imaging.credentials.read`. Raises
         HostileContentError also when there are none that can be read, and when the package is not there."""

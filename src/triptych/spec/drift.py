@@ -25,7 +25,7 @@ class WatchRecord:
     models: tuple[str, ...]
     settings: str = ""
     seed: int = 1
-    samples: int = 3
+    samples: int = 4
     schedule: Schedule = "off"
     agreed_micro_usd: int | None = None
     cap_micro_usd: int | None = None

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from triptych.spec.drift import CheckCell, CheckRecord, WatchRecord
 from triptych.spec.errors import StorageError
 from triptych.spec.image import Adjustment, Cost, Usage
 from triptych.spec.json import Json
@@ -32,7 +33,7 @@ from triptych.spec.records import (
 from triptych.spec.routing import Decision
 
 T = TypeVar("T")
-Record = RunRecord | TileRecord | PictureRecord | AttemptRecord | PickRecord | Decision
+Record = RunRecord | TileRecord | PictureRecord | AttemptRecord | PickRecord | Decision | WatchRecord | CheckRecord
 
 _encoder = msgspec.json.Encoder()
 
@@ -88,6 +89,8 @@ _NESTED: dict[type, dict[str, Callable[[Any], Any]]] = {
         "job": _job,
     },
     PickRecord: {"shown": _as(tuple[ShownPicture, ...]), "rejected": _as(tuple[int, ...])},
+    WatchRecord: {"texts": _as(tuple[str, ...]), "models": _as(tuple[str, ...])},
+    CheckRecord: {"cells": _as(tuple[CheckCell, ...])},
 }
 _FIELDS = {kind: frozenset(field.name for field in fields(kind)) for kind in (*_NESTED,)}
 _decision = msgspec.json.Decoder(Decision)
