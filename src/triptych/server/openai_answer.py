@@ -70,7 +70,7 @@ class Answer:
         return [first, *(piece for pair in zip(self.base64, others, strict=True) for piece in pair)]
 
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The last events of a stream: one for each picture, or the error."""
+        """The last events of a stream: one for each picture, and the error where some or all did not come."""
         if self.error is not None:
             yield "error", envelope(self.error, self.about)
             return
@@ -83,6 +83,8 @@ class Answer:
             kind = item["triptych"]["media_type"].rpartition("/")[2]
             yield "completed", {**item, **given, **shared, "created_at": self.content["created"], "size": size,
                                 "output_format": kind, "triptych": {**self.content["triptych"], **item["triptych"]}}  # fmt: skip
+        if (error := self.content["triptych"]["error"]) is not None:
+            yield "error", {"error": error}
 
 
 class InPieces(Response):
@@ -115,7 +117,7 @@ def answer_of(
     told = [_attempt(attempt) for attempt in attempts]
     signed = None if receipt is None else {"id": receipt.id, "jws": receipt.body}
     name = None if receipt is None else receipt.id
-    if record.state != "done":
+    if not has_pictures(tile):
         about = {"run": record.run_id, "tile": record.id, "attempts": told, "receipt": signed}
         return Answer(error=_failure(tile), about=about, receipt=name)
     first, asked = tile.pictures[0], call.request
@@ -134,14 +136,21 @@ def answer_of(
             "cost": msgspec.to_builtins(record.cost or record.estimate), "billed": record.billed,
             "estimate": msgspec.to_builtins(record.estimate), "difference_micro_usd": difference(record),
             "fee_micro_usd": record.fee_micro_usd,
+            "missing": max(0, asked.n - len(tile.pictures)),
+            "error": None if record.state == "done" else envelope(_failure(tile))["error"],
             "receipt": signed,
         },
     }  # fmt: skip
     return Answer(content=content, base64=tuple(pybase64.b64encode(data) for data in pictures), receipt=name)
 
 
+def has_pictures(tile: TileView) -> bool:
+    """Whether there is something to send: all of it, or what came before the rest failed or was stopped."""
+    return tile.ended and len(tile.pictures) > 0
+
+
 def _failure(tile: TileView) -> TriptychError:
-    """Why a tile has no picture."""
+    """Why a tile has no picture, or no more of them."""
     record = tile.record
     if record.state not in FINAL_STATES and record.job is None:
         return AmbiguousError(

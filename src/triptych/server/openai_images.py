@@ -20,7 +20,7 @@ from triptych.server.auth import caller_key
 from triptych.server.body import json_object, limited, sha256_of, whole_body
 from triptych.server.errors import as_json
 from triptych.server.idempotency import Claim, Idempotency, still_at_work
-from triptych.server.openai_answer import Answer, answer_of
+from triptych.server.openai_answer import Answer, answer_of, has_pictures
 from triptych.server.openai_fields import ImageCall, nonce_header, read_call
 from triptych.spec.errors import BadRequestError, HostileContentError, TooLargeError, TriptychError
 from triptych.spec.image import Adjustment, InputImage
@@ -140,7 +140,7 @@ class ImagesApi:
     async def _answer(self, tile: TileView, call: ImageCall, base: str) -> Answer:
         receipt, attempts = await self._app.store.receipts.with_attempts(tile.record.id)
         pictures = self._app.studio.pictures
-        wanted = tile.pictures if tile.record.state == "done" and not call.as_url else ()
+        wanted = tile.pictures if has_pictures(tile) and not call.as_url else ()
         return answer_of(tile, attempts, call, [await pictures.bytes_of(p.sha256) for p in wanted], base, receipt)
 
     async def _stream(
