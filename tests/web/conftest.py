@@ -62,7 +62,12 @@ def visit(server: str, browser: Browser) -> Iterator[Opener]:
     allowed: list[str] = []
 
     def open_page(
-        scene: str = "keys", runs: Any = (), path: str = "/", expected: tuple[str, ...] = (), **options: Any
+        scene: str = "keys",
+        runs: Any = (),
+        path: str = "/",
+        expected: tuple[str, ...] = (),
+        ready: str = "Shortcuts",
+        **options: Any,
     ) -> Page:
         context = browser.new_context(
             **{
@@ -85,7 +90,7 @@ def visit(server: str, browser: Browser) -> Iterator[Opener]:
         # and a headless browser takes back a chooser that nobody catches.
         page.on("filechooser", lambda _: None)
         page.goto(path)
-        expect(page.get_by_role("button", name="Shortcuts")).to_be_visible()  # only the script adds it
+        expect(page.get_by_role("button", name=ready)).to_be_visible()  # only the script adds it
         return page
 
     def note(message: ConsoleMessage) -> None:

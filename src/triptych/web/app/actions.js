@@ -2,7 +2,7 @@
 /** What the prompt bar does. Each call tells its own failure beside the place it came from (`problems`). */
 import { signal } from '@preact/signals';
 import { ApiError, call } from './api.js';
-import { toast } from './ui.js';
+import { say, toast } from './ui.js';
 import * as s from './state.js';
 
 /** What is done with tiles, rows and pictures comes with the first such wish.
@@ -57,10 +57,10 @@ export async function startRun(place, body) {
 
 /** Why Create is off, in words, or ''. */
 export function whyNot() {
-  if (!s.text.value.trim()) return 'Write what you want to see.';
-  if (!s.chosen.value.length) return 'Choose at least one model.';
-  if ([...s.refs.value, s.mask.value].some(r => r && !r.sha256 && !r.problem)) return 'A picture is still on its way.';
-  return s.plan.value && !s.plan.value.allowed ? s.plan.value.reason ?? 'This cannot be made.' : '';
+  if (!s.text.value.trim()) return say('Write what you want to see.');
+  if (!s.chosen.value.length) return say('Choose at least one model.');
+  if ([...s.refs.value, s.mask.value].some(r => r && !r.sha256 && !r.problem)) return say('A picture is still on its way.');
+  return s.plan.value && !s.plan.value.allowed ? s.plan.value.reason ?? say('This cannot be made.') : '';
 }
 
 let remember = 0;

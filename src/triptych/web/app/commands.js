@@ -6,6 +6,7 @@ import * as deeds from './deeds.js';
 import { openKit } from './kitopen.js';
 import { promote } from './promote.js';
 import * as s from './state.js';
+import { say } from './ui.js';
 import { undo } from './undo.js';
 import './votes.js';
 /** @import { Picture, Tile, TileSignal } from './types' */
@@ -28,12 +29,14 @@ export const COMMANDS = [
   { id: 'settings', name: 'Settings', key: 'mod+,', where: 'everywhere', run: open('settings') },
   { id: 'grid', name: 'X/Y grid', key: 'g', where: 'everywhere', run: open('grid') },
   { id: 'queue', name: 'Queue', key: 'q', where: 'everywhere', run: () => s.go('/queue') },
+  { id: 'drift', name: 'Drift watch', key: '', where: 'everywhere', run: () => s.go('/drift') },
   { id: 'theme', name: 'Switch light and dark', key: '', where: 'everywhere', run: () => deeds.flipTheme() },
   { id: 'compare', name: 'Put side by side', key: 'c', where: 'picture', run: at => deeds.mark(at.tile, at.image?.id) },
   { id: 'reference', name: 'Use as reference', key: 'r', where: 'picture', run: at => at.image && deeds.useImage(at.image, at.t, 'subject') },
   { id: 'edit', name: 'Edit with this', key: 'e', where: 'picture', run: at => at.image && deeds.useImage(at.image, at.t, 'edit') },
   { id: 'download', name: 'Download', key: 'd', where: 'picture', run: at => /** @type {HTMLElement | null} */ (at.frame.querySelector('a[download]'))?.click() },
   { id: 'inspector', name: 'Inspector', key: 'i', where: 'tile', run: at => { s.inspecting.value = s.inspecting.peek() === at.t.id ? '' : at.t.id; } },
+  { id: 'import', name: 'Import as results', key: '', where: 'everywhere', run: () => { import('./imports.js').then(m => m.chooseImports()); } },
   { id: 'promote', name: 'Make final', key: 'mod+shift+Enter', where: 'picture', run: at => { if (at.image) promote(at.t, at.image); } },
   { id: 'kit', name: 'Key-visual kit', key: 'f', where: 'picture', run: at => { if (at.image) openKit(at.image.id); } },
   { id: 'lineage', name: 'Lineage', key: 'l', where: 'tile', run: at => s.go(`/lineage/${at.t.id}`) },
@@ -89,7 +92,7 @@ export function shown(key) {
 }
 
 /** A name with its key, for a title. @param {string} name @param {string} id */
-export const keyed = (name, id) => { const key = keyOf(command(id)); return key ? `${name} (${shown(key)})` : name; };
+export const keyed = (name, id) => { const key = keyOf(command(id)); return key ? `${say(name)} (${shown(key)})` : say(name); };
 
 /** What was pressed, as the list writes it; '' for what is no shortcut. @param {KeyboardEvent} e */
 export function chord(e) {

@@ -10,7 +10,7 @@ import { Differences } from './differences.js';
 import { letter } from './format.js';
 import { choose, forget } from './picks.js';
 import * as s from './state.js';
-import { Remark, Tool, h, html } from './ui.js';
+import { Remark, Tool, h, html, say } from './ui.js';
 
 /** @typedef {{ t: import('./types').Tile, image: import('./types').Picture, letter: string }} Side */
 /** Each under the letter it has in its row, with a number where its tile has several pictures; pictures of several rows whose
@@ -75,7 +75,7 @@ export function Compare() {
   const pick = (/** @type {Side | undefined} */ side) => side && all.length > 1 && asking(async () => {
     const asked = question.peek(), image = side.image.id, before = answers.peek();
     const id = await choose(choice({ winner: all.indexOf(side) }), runs, before.won[asked]?.pick);
-    const text = () => { const now = find(image) ?? side; return `You picked ${now.letter}: ${called(now)}, ${AS[asked]}.`; };
+    const text = () => { const now = find(image) ?? side; return say('You picked {0}: {1}, {2}.', now.letter, called(now), say(AS[asked])); };
     answers.value = { ...answers.peek(), won: { ...before.won, [asked]: { image, pick: id } }, said: { text, pick: id } };
     plateOf(image)?.focus();
   });
@@ -83,7 +83,7 @@ export function Compare() {
     const image = side.image.id, { [image]: known, ...others } = answers.peek().rejected;
     if (known) { await undo(known); return; }
     const id = await choose(choice({ rejected: [all.indexOf(side)] }), runs);
-    answers.value = { ...answers.peek(), rejected: { ...others, [image]: id }, said: { text: () => `You rejected ${side.letter}${called(side) === side.letter ? '' : `: ${called(side)}`}.`, pick: id } };
+    answers.value = { ...answers.peek(), rejected: { ...others, [image]: id }, said: { text: () => say('You rejected {0}.', called(side) === side.letter ? side.letter : `${side.letter}: ${called(side)}`), pick: id } };
   });
   const undo = async (/** @type {string} */ id) => {
     await forget(id, runs);
@@ -91,7 +91,7 @@ export function Compare() {
     answers.value = { won: without(w, v => v.pick), rejected: without(rejected, v => v), said: null };
   };
   const plateOf = (/** @type {string} */ image) => /** @type {HTMLElement | null} */ (box.current?.querySelector(`.plate[data-image="${image}"]`) ?? null);
-  const marks = (/** @type {string} */ image) => [...Object.entries(answers.value.won).filter(([, v]) => v.image === image).map(([q]) => QUESTIONS[q].toLowerCase()), ...(answers.value.rejected[image] ? ['rejected'] : [])];
+  const marks = (/** @type {string} */ image) => [...Object.entries(answers.value.won).filter(([, v]) => v.image === image).map(([q]) => say(QUESTIONS[q]).toLowerCase()), ...(answers.value.rejected[image] ? [say('rejected')] : [])];
 
   const focused = () => /** @type {HTMLElement | null} */ (document.activeElement?.closest('.plate') ?? null);
   const keys = e => {
@@ -122,29 +122,29 @@ export function Compare() {
     step(0);
   };
   const tag = (/** @type {Side} */ side) => html`${h(Name, { side })}${marks(side.image.id).map(word => html` <span class="mark" data-word=${word}>${word}</span>`)}${all.length > 1 && html`<span class="tools">
-    ${h(Tool, { icon: 'check', label: `Pick ${side.letter}`, title: `Pick ${side.letter} (${all.indexOf(side) + 1})`, class: 'small', onClick: () => pick(side) })}
-    ${h(Tool, { icon: 'ban', label: `Reject ${side.letter}`, title: keyed(`Reject ${side.letter}`, 'side-reject'), 'aria-pressed': Boolean(answers.value.rejected[side.image.id]), class: 'small', onClick: () => reject(side) })}
-    ${all.length > 2 && h(Tool, { icon: 'x', label: `Take ${side.letter} out of the view`, title: keyed('Take out of the view', 'side-out-of'), class: 'small', onClick: () => takeOut(side) })}</span>`}`;
-  const pair = `${called(all[0])} and ${all[1] ? called(all[1]) : ''}`, said = answers.value.said;
+    ${h(Tool, { icon: 'check', label: say('Pick {0}', side.letter), title: say('Pick {0} ({1})', side.letter, all.indexOf(side) + 1), class: 'small', onClick: () => pick(side) })}
+    ${h(Tool, { icon: 'ban', label: say('Reject {0}', side.letter), title: keyed(say('Reject {0}', side.letter), 'side-reject'), 'aria-pressed': Boolean(answers.value.rejected[side.image.id]), class: 'small', onClick: () => reject(side) })}
+    ${all.length > 2 && h(Tool, { icon: 'x', label: say('Take {0} out of the view', side.letter), title: keyed('Take out of the view', 'side-out-of'), class: 'small', onClick: () => takeOut(side) })}</span>`}`;
+  const pair = say('{0} and {1}', called(all[0]), all[1] ? called(all[1]) : ''), said = answers.value.said;
   const order = how === 'grid' && held.value && all.length > 1 ? [...all.slice(0, -2), all[all.length - 1], all[all.length - 2]] : all;
   const hold = { onPointerDown: () => { held.value = true; }, onPointerUp: () => { held.value = false; }, onPointerLeave: () => { held.value = false; } };
-  return html`<dialog class="compare" ref=${box} aria-label="Side by side" data-surround=${surround} onClose=${() => { s.comparing.value = []; }} onKeyDown=${keys} onKeyUp=${e => { if (e.key === ' ') held.value = false; }}>
-    <header><h2 aria-live="polite">${won && !said ? `You picked ${won.letter}: ${won.t.name}` : said ? said.text() : all.length === 1 ? called(all[0]) : blind ? 'Pick one' : `${all.length} side by side`}</h2>
-      ${said && html`<button type="button" class="btn small" onClick=${() => asking(() => undo(said.pick))}>Undo</button>`}${(said || won) && html`<a class="more" href="/ranking" onClick=${e => { e.preventDefault(); box.current?.close(); s.go('/ranking'); }}>Your ranking</a>`}
-      ${all.length > 1 && html`<div class="seg ask" role="group" aria-label="What you pick for">${Object.entries(QUESTIONS).map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${question.value === id} title=${`1–${all.length} picks the one that is ${AS[id].replace('the ', '').replace(' one', '')}`} onClick=${() => { question.value = id; }}>${name}</button>`)}</div>
-      <div class="seg" role="group" aria-label="How">${WAYS.filter(([, , pair]) => two || !pair).map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${how === id} title=${keyed(name, `side-${id}`)} onClick=${() => { mode.value = id; }}>${name}</button>`)}</div>`}
-      ${all.length > 1 && (how === 'grid' || how === 'flicker') && html`<button type="button" class="btn small" title="Hold Space" data-hold="true" ...${hold}>Hold to swap</button>`}
-      <div class="zooms" role="group" aria-label="Zoom">${h(Tool, { icon: 'minus', label: 'Zoom out', title: keyed('Zoom out', 'side-out'), onClick: () => stage.current?.by(1 / 1.5) })}<output class="num">${Math.round(k.value * 100)} %</output>${h(Tool, { icon: 'plus', label: 'Zoom in', title: keyed('Zoom in', 'side-in'), onClick: () => stage.current?.by(1.5) })}
-        ${h(Tool, { icon: 'scan', label: 'Fit', title: keyed('Fit', 'side-fit'), onClick: () => stage.current?.fit() })}<button type="button" class="btn small" title=${keyed('Real size and back', 'side-actual')} onClick=${() => stage.current?.actual(null)}>1:1</button></div>
-      <div class="seg surrounds" role="group" aria-label="Surround">${[['theme', 'As the page'], ['paper', 'Paper'], ['grey', 'Middle grey'], ['ink', 'Ink']].map(([id, name]) => html`<button type="button" title=${`Surround: ${name}`} aria-label=${name} aria-pressed=${surround.value === id} onClick=${() => { surround.value = s.local.surround = id; }}><i data-tone=${id}></i></button>`)}</div>
-      ${h(Tool, { icon: 'x', label: 'Close', title: 'Close (Esc)', onClick: () => box.current?.close() })}</header>
+  return html`<dialog class="compare" ref=${box} aria-label=${say('Side by side')} data-surround=${surround} onClose=${() => { s.comparing.value = []; }} onKeyDown=${keys} onKeyUp=${e => { if (e.key === ' ') held.value = false; }}>
+    <header><h2 aria-live="polite">${won && !said ? say('You picked {0}: {1}', won.letter, won.t.name) : said ? said.text() : all.length === 1 ? called(all[0]) : blind ? say('Pick one') : say('{0} side by side', all.length)}</h2>
+      ${said && html`<button type="button" class="btn small" onClick=${() => asking(() => undo(said.pick))}>${say('Undo')}</button>`}${(said || won) && html`<a class="more" href="/ranking" onClick=${e => { e.preventDefault(); box.current?.close(); s.go('/ranking'); }}>${say('Your ranking')}</a>`}
+      ${all.length > 1 && html`<div class="seg ask" role="group" aria-label=${say('What you pick for')}>${Object.entries(QUESTIONS).map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${question.value === id} title=${say('1–{0} picks: {1}', all.length, say(QUESTIONS[id]))} onClick=${() => { question.value = id; }}>${say(name)}</button>`)}</div>
+      <div class="seg" role="group" aria-label=${say('How')}>${WAYS.filter(([, , pair]) => two || !pair).map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${how === id} title=${keyed(name, `side-${id}`)} onClick=${() => { mode.value = id; }}>${say(name)}</button>`)}</div>`}
+      ${all.length > 1 && (how === 'grid' || how === 'flicker') && html`<button type="button" class="btn small" title=${say('Hold Space')} data-hold="true" ...${hold}>${say('Hold to swap')}</button>`}
+      <div class="zooms" role="group" aria-label=${say('Zoom')}>${h(Tool, { icon: 'minus', label: say('Zoom out'), title: keyed('Zoom out', 'side-out'), onClick: () => stage.current?.by(1 / 1.5) })}<output class="num">${Math.round(k.value * 100)} %</output>${h(Tool, { icon: 'plus', label: say('Zoom in'), title: keyed('Zoom in', 'side-in'), onClick: () => stage.current?.by(1.5) })}
+        ${h(Tool, { icon: 'scan', label: say('Fit'), title: keyed('Fit', 'side-fit'), onClick: () => stage.current?.fit() })}<button type="button" class="btn small" title=${keyed('Real size and back', 'side-actual')} onClick=${() => stage.current?.actual(null)}>1:1</button></div>
+      <div class="seg surrounds" role="group" aria-label=${say('Surround')}>${[['theme', 'As the page'], ['paper', 'Paper'], ['grey', 'Middle grey'], ['ink', 'Ink']].map(([id, name]) => html`<button type="button" title=${say('Surround: {0}', say(name))} aria-label=${say(name)} aria-pressed=${surround.value === id} onClick=${() => { surround.value = s.local.surround = id; }}><i data-tone=${id}></i></button>`)}</div>
+      ${h(Tool, { icon: 'x', label: say('Close'), title: say('Close (Esc)'), onClick: () => box.current?.close() })}</header>
     ${h(Remark, { of: s.problems.value.compare })}
     <zoom-stage ref=${stage} data-how=${how}>
       ${how === 'grid' && order.map(side => h(Plate, { key: side.image.id, side, tag, out: Boolean(answers.value.rejected[side.image.id]) }))}
       ${how === 'flicker' && h(Plate, { key: 'flicker', side: held.value ? all[all.length - 2] : all[all.length - 1], tag })}
       ${(how === 'overlay' || how === 'difference') && html`<figure class="plate" tabindex="0" key=${how} aria-label=${`${pair}: ${how}`}><div class="window pile" style=${`--mix:${mix.value}`}>${all.map(side => html`<div class="layer" key=${side.image.id}>${h(Pic, { side })}</div>`)}</div>
-        <figcaption class="tag two"><span>${tag(all[0])}</span><input type="range" min="0" max="100" value=${mix.value} aria-label=${how === 'overlay' ? `How much of ${called(all[1])} shows over ${called(all[0])}` : 'How strongly the difference shows'} onInput=${e => { mix.value = e.currentTarget.value; }} /><span>${tag(all[1])}</span></figcaption></figure>`}
-      ${how === 'slider' && html`<figure class="plate" tabindex="0" key="slider" aria-label=${pair}><div class="window"><compare-slider label=${`Reveal ${called(all[1])} over ${called(all[0])}`}>
+        <figcaption class="tag two"><span>${tag(all[0])}</span><input type="range" min="0" max="100" value=${mix.value} aria-label=${how === 'overlay' ? say('How much of {0} shows over {1}', called(all[1]), called(all[0])) : say('How strongly the difference shows')} onInput=${e => { mix.value = e.currentTarget.value; }} /><span>${tag(all[1])}</span></figcaption></figure>`}
+      ${how === 'slider' && html`<figure class="plate" tabindex="0" key="slider" aria-label=${pair}><div class="window"><compare-slider label=${say('Reveal {0} over {1}', called(all[1]), called(all[0]))}>
         ${all.map(side => html`<div class="layer">${h(Pic, { side })}</div>`)}<span class="handle"></span></compare-slider></div>
         <figcaption class="tag two"><span>${tag(all[0])}</span><span>${tag(all[1])}</span></figcaption></figure>`}
     </zoom-stage>
@@ -158,7 +158,7 @@ const Pic = ({ side: { image, t } }) => html`<div class="pic" style=${`--ar:${im
 export const Name = ({ side }) => html`<span class="num">${side.letter}</span>${called(side) !== side.letter && ` ${called(side)}`}`;
 
 /** @param {{ side: Side, tag: (side: Side) => any, out?: boolean }} props */
-const Plate = ({ side, tag, out = false }) => html`<figure class="plate" tabindex="0" data-image=${side.image.id} data-out=${out} aria-label=${`${side.letter}, ${called(side)}${out ? ', rejected' : ''}`}><div class="window">${h(Pic, { side })}</div><figcaption class="tag">${tag(side)}</figcaption></figure>`;
+const Plate = ({ side, tag, out = false }) => html`<figure class="plate" tabindex="0" data-image=${side.image.id} data-out=${out} aria-label=${`${side.letter}, ${called(side)}${out ? `, ${say('rejected')}` : ''}`}><div class="window">${h(Pic, { side })}</div><figcaption class="tag">${tag(side)}</figcaption></figure>`;
 
 /** How many columns show the most of pictures of these ratios in a box: what is left of each cell goes to its caption.
  * @param {number[]} ratios @param {number} width @param {number} height */

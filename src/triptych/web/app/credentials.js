@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { settling, trying } from './actions.js';
 import { call } from './api.js';
 import * as s from './state.js';
-import { Icon, h, html } from './ui.js';
+import { Icon, h, html, say } from './ui.js';
 /** @import { Provider } from './types' */
 
 /** @param {Provider} provider */
@@ -64,10 +64,10 @@ export function PasteKey() {
   };
   const all = s.providers.value.filter(p => p.needs_key);
   return html`<form class="paste" onSubmit=${e => { e.preventDefault(); enter(); }}>
-    <label class="vh" for="any-key">Any provider’s key</label>
-    <input id="any-key" type="password" autocomplete="off" spellcheck=${false} placeholder="Paste any key" value=${key} onInput=${e => typed(e.currentTarget.value)} />
-    ${whose.value && html`<div class="next">${(whose.value.length ? whose.value : all.map(p => p.id)).map(id => html`<button type="button" class="btn small" disabled=${busy} onClick=${() => send(id)}>${busy.value ? 'Trying' : `Use for ${name(id)}`}</button>`)}</div>`}
-    ${whose.value?.length === 0 && html`<p class="remark" role="status">Which provider is this key for?</p>`}
+    <label class="vh" for="any-key">${say('Any provider’s key')}</label>
+    <input id="any-key" type="password" autocomplete="off" spellcheck=${false} placeholder=${say('Paste any key')} value=${key} onInput=${e => typed(e.currentTarget.value)} />
+    ${whose.value && html`<div class="next">${(whose.value.length ? whose.value : all.map(p => p.id)).map(id => html`<button type="button" class="btn small" disabled=${busy} onClick=${() => send(id)}>${busy.value ? say('Trying') : say('Use for {0}', name(id))}</button>`)}</div>`}
+    ${whose.value?.length === 0 && html`<p class="remark" role="status">${say('Which provider is this key for?')}</p>`}
     ${h(Verdict, { check: check.value, place: 'paste' })}</form>`;
 }
 
@@ -83,7 +83,7 @@ export function Community({ provider: p }) {
     }));
     busy.value = false;
   };
-  return html`<div><h3>Community models</h3><p id=${`consent-${p.id}`}>${p.consent?.text}</p>
-    <label class="switch"><input type="checkbox" role="switch" checked=${given} disabled=${busy} aria-describedby=${`consent-${p.id}`} onChange=${flip} />${given ? 'On' : `Switch on ${p.name}`}</label>
+  return html`<div><h3>${say('Community models')}</h3><p id=${`consent-${p.id}`}>${p.consent?.text}</p>
+    <label class="switch"><input type="checkbox" role="switch" checked=${given} disabled=${busy} aria-describedby=${`consent-${p.id}`} onChange=${flip} />${given ? say('On') : say('Switch on {0}', p.name)}</label>
     ${h(Verdict, { check: null, place: p.id })}</div>`;
 }

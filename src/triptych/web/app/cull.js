@@ -6,7 +6,7 @@ import { trying } from './actions.js';
 import { call } from './api.js';
 import { command, heard, keyOf, shown } from './commands.js';
 import { count } from './format.js';
-import { Tool, h, html } from './ui.js';
+import { Tool, h, html, say } from './ui.js';
 
 const GOOD = 3;                                        // stars with which a picture comes into the next round
 const signOf = (/** @type {string} */ id) => shown(keyOf(command(`cull-${id}`)));
@@ -41,13 +41,13 @@ export function Cull({ ids, close }) {
     if (done) done(); else if (/^[1-5]$/.test(e.key)) next({ stars: Number(e.key) }, Number(e.key) >= GOOD); else return;
     e.preventDefault();
   };
-  return html`<dialog class="cull" tabindex="-1" ref=${box} aria-label="Cull" onKeyDown=${key} onCancel=${e => { e.preventDefault(); close(kept.peek()); }}>
-    <header><h2>Round ${round}</h2><p class="num" role="status">${id ? `${left.toLocaleString('en')} left` : `${count(kept.value.length, 'picture')} on the shortlist`}</p>${h(Tool, { icon: 'x', label: 'Stop culling', onClick: () => close(kept.peek()) })}</header>
-    ${id ? html`<img class="one" key=${id} src=${show(id)} alt="The picture to decide on" />${list.value[n.value + 1] && html`<link rel="prefetch" as="image" href=${show(list.value[n.value + 1])} />`}
-      <div class="bar" role="toolbar" aria-label="Decide" onMouseDown=${e => e.preventDefault()}><button type="button" class="btn small" disabled=${!past.value.length} onClick=${back}>Back <kbd>${signOf('back')}</kbd></button><button type="button" class="btn small" onClick=${() => next({ verdict: 'rejected' }, false)}>Reject <kbd>${signOf('reject')}</kbd></button>
-        <span class="rate" role="group" aria-label="Stars">${[1, 2, 3, 4, 5].map(v => html`<button type="button" key=${v} class="tool" aria-label=${count(v, 'star')} onClick=${() => next({ stars: v }, v >= GOOD)}>${v}★</button>`)}</span>
-        <button type="button" class="btn small" onClick=${() => next(null, false)}>Skip <kbd>${signOf('skip')}</kbd></button><button type="button" class="btn small go" onClick=${() => next({ verdict: 'kept' }, true)}>Keep <kbd>${signOf('keep')}</kbd></button></div>`
-    : html`<div class="short">${kept.value.length ? html`<ul aria-label="Shortlist">${kept.value.map(k => html`<li key=${k}><img src=${`${show(k)}/thumb`} alt="" /></li>`)}</ul>` : html`<p>Nothing was kept. ${signOf('keep')} keeps; ${GOOD} stars or more do, too.</p>`}
-        <div class="bar">${past.value.length > 0 && html`<button type="button" class="btn" onClick=${back}>Back</button>`}<button type="button" class="btn" onClick=${() => close(kept.peek())}>Done</button>${kept.value.length > 1 && html`<button type="button" class="btn go" onClick=${again}>Round ${round.value + 1}</button>`}</div></div>`}
+  return html`<dialog class="cull" tabindex="-1" ref=${box} aria-label=${say('Cull')} onKeyDown=${key} onCancel=${e => { e.preventDefault(); close(kept.peek()); }}>
+    <header><h2>${say('Round {0}', round.value)}</h2><p class="num" role="status">${id ? say('{0} left', left.toLocaleString(document.documentElement.lang)) : say('{0} on the shortlist', count(kept.value.length, 'picture'))}</p>${h(Tool, { icon: 'x', label: say('Stop culling'), onClick: () => close(kept.peek()) })}</header>
+    ${id ? html`<img class="one" key=${id} src=${show(id)} alt=${say('The picture to decide on')} />${list.value[n.value + 1] && html`<link rel="prefetch" as="image" href=${show(list.value[n.value + 1])} />`}
+      <div class="bar" role="toolbar" aria-label=${say('Decide')} onMouseDown=${e => e.preventDefault()}><button type="button" class="btn small" disabled=${!past.value.length} onClick=${back}>${say('Back')} <kbd>${signOf('back')}</kbd></button><button type="button" class="btn small" onClick=${() => next({ verdict: 'rejected' }, false)}>${say('Reject')} <kbd>${signOf('reject')}</kbd></button>
+        <span class="rate" role="group" aria-label=${say('Stars')}>${[1, 2, 3, 4, 5].map(v => html`<button type="button" key=${v} class="tool" aria-label=${count(v, 'star')} onClick=${() => next({ stars: v }, v >= GOOD)}>${v}★</button>`)}</span>
+        <button type="button" class="btn small" onClick=${() => next(null, false)}>${say('Skip')} <kbd>${signOf('skip')}</kbd></button><button type="button" class="btn small go" onClick=${() => next({ verdict: 'kept' }, true)}>${say('Keep')} <kbd>${signOf('keep')}</kbd></button></div>`
+    : html`<div class="short">${kept.value.length ? html`<ul aria-label=${say('Shortlist')}>${kept.value.map(k => html`<li key=${k}><img src=${`${show(k)}/thumb`} alt="" /></li>`)}</ul>` : html`<p>${say('Nothing was kept. {0} keeps; {1} stars or more do, too.', signOf('keep'), GOOD)}</p>`}
+        <div class="bar">${past.value.length > 0 && html`<button type="button" class="btn" onClick=${back}>${say('Back')}</button>`}<button type="button" class="btn" onClick=${() => close(kept.peek())}>${say('Done')}</button>${kept.value.length > 1 && html`<button type="button" class="btn go" onClick=${again}>${say('Round {0}', round.value + 1)}</button>`}</div></div>`}
   </dialog>`;
 }

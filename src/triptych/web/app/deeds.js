@@ -8,7 +8,7 @@ import { choose, isKey } from './keyvisual.js';
 import { openKit } from './kitopen.js';
 import { offers, promote } from './promote.js';
 import * as s from './state.js';
-import { toast } from './ui.js';
+import { say, toast } from './ui.js';
 import { done } from './undo.js';
 /** @import { Item, Mark, Picture, Ref, Row, Tile, TileSignal } from './types' */
 
@@ -51,19 +51,19 @@ export async function copy(t) {
 export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
-    toast('Copied.');
-  } catch { toast('This browser does not let the page copy here.'); }
+    toast(say('Copied.'));
+  } catch { toast(say('This browser does not let the page copy here.')); }
 }
 
 /** Every other model that could draw now. @param {Tile} t @param {(id: string) => void} run @returns {Item[]} */
 function others(t, run) {
   const able = s.models.peek().filter(m => m.id !== t.model && m.id !== t.endpoint && ['ready', 'limited'].includes(m.state));
-  if (!able.length) return [{ name: 'No other model is ready', note: 'Add one', run: () => s.go('/models') }];
+  if (!able.length) return [{ name: say('No other model is ready'), note: say('Add one'), run: () => s.go('/models') }];
   return able.map(m => ({ name: m.name, note: about(m), run: () => run(m.id) }));
 }
 
 /** @param {import('./types').Model} m */
-const about = m => m.free ? 'free' : m.price_micro_usd === null ? 'price unknown' : `~${money(m.price_micro_usd)}`;
+const about = m => m.free ? say('free') : m.price_micro_usd === null ? say('price unknown') : `~${money(m.price_micro_usd)}`;
 
 /** @param {Tile} t */
 export const alsoTry = t => others(t, m => addModel(t.run, m, t.id));
@@ -74,14 +74,14 @@ export const tryInstead = t => others(t, model => retry(t, t.billed === 'no' ? {
 export function tileMenu(tile, image) {
   const t = tile.peek(), row = s.findRow(t.run), hidden = s.veiled(t.run);
   return [
-    { name: 'Look closer', note: 'Enter', run: () => openCompare(tile, image.id) },
-    { name: 'Lineage', note: 'L', run: () => s.go(`/lineage/${t.id}`) },
-    ...(hidden ? [] : [{ name: 'Key-visual kit', note: 'F', run: () => { openKit(image.id); } }]),
-    { name: isKey(image.id) ? 'No key visual any more' : 'This is the key visual', run: () => choose(image.id) },
-    ...(t.draft == null ? [] : [{ name: 'Make final', note: 'Ctrl ⇧ ↵', run: () => { promote(t, image); } }, { name: 'Make final on…', note: 'with prices', run: () => { offers(t, image); } }]),
-    { name: 'Make another', note: hidden ? '' : price(t.estimate ?? t.cost, true), run: () => retry(t, t.billed === 'unknown' ? { confirm: true } : {}) },
-    ...(row ? [{ name: 'Use the prompt', run: () => reuse(row, false) }] : []),
-    ...(hidden ? [] : alsoTry(t)).map(o => ({ ...o, name: o.note === 'Add one' ? o.name : `Also on ${o.name}` })),
+    { name: say('Look closer'), note: say('Enter'), run: () => openCompare(tile, image.id) },
+    { name: say('Lineage'), note: 'L', run: () => s.go(`/lineage/${t.id}`) },
+    ...(hidden ? [] : [{ name: say('Key-visual kit'), note: 'F', run: () => { openKit(image.id); } }]),
+    { name: isKey(image.id) ? say('No key visual any more') : say('This is the key visual'), run: () => choose(image.id) },
+    ...(t.draft == null ? [] : [{ name: say('Make final'), note: 'Ctrl ⇧ ↵', run: () => { promote(t, image); } }, { name: say('Make final on…'), note: say('with prices'), run: () => { offers(t, image); } }]),
+    ...(t.imported ? [] : [{ name: say('Make another'), note: hidden ? '' : price(t.estimate ?? t.cost, true), run: () => retry(t, t.billed === 'unknown' ? { confirm: true } : {}) }]),
+    ...(row ? [{ name: say('Use the prompt'), run: () => reuse(row, false) }] : []),
+    ...(hidden ? [] : alsoTry(t)).map(o => ({ ...o, name: o.note === say('Add one') ? o.name : say('Also on {0}', o.name) })),
   ];
 }
 
@@ -91,7 +91,7 @@ export function tileMenu(tile, image) {
  * @param {string} [id] @param {boolean} [on] */
 export function nameModels(id, on) {
   const names = s.named.peek() ?? [], written = (s.plan.peek()?.chips ?? []).filter(c => c.name === 'models').map(c => c.text);
-  if (written.some(w => !s.text.peek().includes(w))) { toast('The text chooses the models: change --m there.'); return; }
+  if (written.some(w => !s.text.peek().includes(w))) { toast(say('The text chooses the models: change --m there.')); return; }
   const rest = names.filter(n => (s.meant(n)?.id ?? n) !== id), next = id ? on ? [...rest, id] : rest : [];
   const words = written.reduce((text, w) => text.replace(w, ''), s.text.peek())
     .replace(/(^|\s)@(?!img\d)([\w./:-]*\w)/g, (all, gap, word) => names.some(n => n.toLowerCase().includes(word.toLowerCase())) ? gap : all);
@@ -145,7 +145,7 @@ async function hide(row) {
   const gone = await trying(row.id, async () => { await call('DELETE', `/api/runs/${row.id}`); return true; });
   if (!gone) return;
   s.rows.value = s.rows.peek().filter(r => r.id !== row.id);
-  done('Row hidden.', () => trying('toast', async () => {
+  done(say('Row hidden.'), () => trying('toast', async () => {
     await call('POST', `/api/runs/${row.id}/restore`, {});
     if (!s.findRow(row.id)) s.rows.value = [...s.rows.peek(), row].sort((a, b) => a.created_ms - b.created_ms);
   }));
@@ -156,13 +156,14 @@ export function rowMenu(row) {
   const tiles = s.shown(row).map(t => t.peek()), here = new Set(tiles.map(t => t.model)), every = pictures(row), all = every.slice(0, 6);
   const sum = tiles.reduce((n, t) => n + (t.estimate?.amount_micro_usd ?? 0), 0), free = tiles.every(t => t.estimate?.source === 'free');
   return [
-    ...(row.settings?.batch && tiles.some(t => !s.FINAL.has(t.state)) ? [{ name: 'Pause, order, stop…', note: 'the queue', run: () => s.go('/queue') }] : []),
-    ...(row.settings?.grid ? [] : [{ name: 'Run again', note: free ? 'free' : `~${money(sum)}`, run: () => startRun(row.id, recipe(row)) }]),
-    { name: 'Put into the prompt bar', run: () => reuse(row) },
-    { name: every.length > 6 ? 'Compare the first 6' : 'Compare all', note: count(every.length, 'picture'), disabled: all.length < 2, run: () => { s.comparing.value = all; } },
-    ...(row.veiled ? [{ name: 'Show the makers', note: 'without a pick', run: () => { trying(row.id, async () => s.merge([await call('POST', `/api/runs/${row.id}/open`, {})])); } }] : []),
-    ...s.models.peek().filter(m => !row.veiled && !row.settings?.grid && !here.has(m.id) && ['ready', 'limited'].includes(m.state)).map(m => ({ name: `Add ${m.name}`, note: about(m), run: () => { addModel(row.id, m.id); } })),
-    { name: 'Hide this row', danger: true, run: () => { hide(row); } },
+    ...(row.settings?.batch && tiles.some(t => !s.FINAL.has(t.state)) ? [{ name: say('Pause, order, stop…'), note: say('the queue'), run: () => s.go('/queue') }] : []),
+    ...(row.settings?.grid || row.settings?.imported ? [] : [{ name: say('Run again'), note: free ? say('free') : `~${money(sum)}`, run: () => startRun(row.id, recipe(row)) }]),
+    { name: say('Put into the prompt bar'), run: () => reuse(row) },
+    { name: every.length > 6 ? say('Compare the first 6') : say('Compare all'), note: count(every.length, 'picture'), disabled: all.length < 2, run: () => { s.comparing.value = all; } },
+    ...(row.veiled ? [{ name: say('Show the makers'), note: say('without a pick'), run: () => { trying(row.id, async () => s.merge([await call('POST', `/api/runs/${row.id}/open`, {})])); } }] : []),
+    ...s.models.peek().filter(m => !row.veiled && !row.settings?.grid && !here.has(m.id) && ['ready', 'limited'].includes(m.state)).map(m => ({ name: say('Add {0}', m.name), note: about(m), run: () => { addModel(row.id, m.id); } })),
+    ...(row.veiled ? [] : [{ name: say('Import results here…'), note: say('made elsewhere'), run: () => { import('./imports.js').then(m => m.chooseImports(row.id)); } }]),
+    { name: say('Hide this row'), danger: true, run: () => { hide(row); } },
   ];
 }
 
@@ -183,7 +184,7 @@ export function useImage(image, t, role) {
 /** @param {Iterable<File>} files @param {'subject' | 'mask'} [role] */
 export function upload(files, role = 'subject') {
   for (const file of files) {
-    if (!file.type.startsWith('image/')) { toast(`${file.name} is not a picture.`); continue; }
+    if (!file.type.startsWith('image/')) { toast(say('{0} is not a picture.', file.name)); continue; }
     const ref = { key: ++key, sha256: null, url: null, name: file.name || 'pasted picture', role, problem: '' };
     if (role === 'mask') s.mask.value = ref; else s.refs.value = [...s.refs.peek(), ref];
     call('POST', '/api/uploads', file)
@@ -203,7 +204,7 @@ export function mark(tile, image = tile.peek().images[0]?.id) {
   const others = s.marks.peek().filter(m => m.image !== image);
   if (!image || others.length < s.marks.peek().length) s.marks.value = others;
   else if (others.length < 6) s.marks.value = [...others, { image, tile }];
-  else toast('Six pictures fit side by side. Take one out first.');
+  else toast(say('Six pictures fit side by side. Take one out first.'));
 }
 
 /** Opens the big view: on the marked pictures when this is one of them, else on its whole row, this one among them.

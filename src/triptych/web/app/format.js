@@ -1,7 +1,7 @@
 // @ts-check
 /** Money, times and the words for states: plain functions, no page. */
 
-import { words } from './ui.js';
+import { say, words } from './ui.js';
 /** @import { Cost } from './types' */
 
 /** Whole micro-dollars as dollars. What is not nothing never reads as $0.00.
@@ -16,8 +16,8 @@ export function money(micro) {
 
 /** @param {Cost | null | undefined} cost @param {boolean} [about] an estimate, not a bill */
 export function price(cost, about = false) {
-  if (!cost || cost.source === 'unknown' || cost.amount_micro_usd === null) return 'price unknown';
-  if (cost.source === 'free') return 'free';
+  if (!cost || cost.source === 'unknown' || cost.amount_micro_usd === null) return say('price unknown');
+  if (cost.source === 'free') return say('free');
   return `${about ? '~' : ''}${money(cost.amount_micro_usd)}`;
 }
 
@@ -48,8 +48,8 @@ export function count(n, one, many = `${one}s`) {
 /** @param {number} ms */
 export function clock(ms) {
   const then = new Date(ms), today = then.toDateString() === new Date().toDateString();
-  const time = then.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false });
-  return today ? time : `${then.toLocaleDateString([], { day: 'numeric', month: 'short' })} ${time}`;
+  const time = then.toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit', hour12: false });
+  return today ? time : `${then.toLocaleDateString(document.documentElement.lang, { day: 'numeric', month: 'short' })} ${time}`;
 }
 
 export const letter = (/** @type {number} */ i) => i < 26 ? String.fromCharCode(65 + i) : `${letter(Math.floor(i / 26) - 1)}${letter(i % 26)}`;

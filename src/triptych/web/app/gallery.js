@@ -9,7 +9,7 @@ import { heard, keyed } from './commands.js';
 import { count, money } from './format.js';
 import { isKey } from './keyvisual.js';
 import * as s from './state.js';
-import { Icon, Remark, Tool, h, html, later, toast } from './ui.js';
+import { Icon, Remark, Tool, h, html, later, say, toast } from './ui.js';
 import { done as undoable } from './undo.js';
 
 /** @typedef {{ id: string, tile: string, run: string, sha256: string, url: string, thumb: string, width: number, height: number, prompt: string, name: string, maker: string, cost_micro_usd: number | null, tone: string | null, stars: number, verdict: string, tags: string[], project: string | null, trashed_ms: number | null }} Entry */
@@ -77,7 +77,7 @@ async function similar(of) {
     for (let n = 0; n * PAGE < found.pictures.length + 1; n++) pages.set(n, [of, ...found.pictures].slice(n * PAGE, (n + 1) * PAGE));
     near.value = of; total.value = found.pictures.length + 1; active.value = 0; chosen.value = new Set(); version.value++;
   });
-  if (found.unseen) toast(`${count(found.unseen, 'picture')} were not looked at yet; try again in a while.`);
+  if (found.unseen) toast(say('{0} were not looked at yet; try again in a while.', count(found.unseen, 'picture')));
 }
 
 // What is done with pictures
@@ -110,7 +110,7 @@ async function shown(states, moved) {
 
 /** @param {string[]} [ids] */
 async function compare(ids = meant()) {
-  if (ids.length > 6) toast('Six pictures fit side by side: these are the first.');
+  if (ids.length > 6) toast(say('Six pictures fit side by side: these are the first.'));
   const found = ids.slice(0, 6).map(entryOf).filter(e => e !== undefined);
   const marks = await trying('toast', () => Promise.all(found.map(async e => ({ image: e.id, tile: s.findTile(e.tile) ?? signal(await call('GET', `/api/tiles/${e.tile}`)) }))));
   if (marks?.length) s.comparing.value = marks;
@@ -130,9 +130,9 @@ async function cull() { const ids = chosen.peek().size > 1 ? meant() : await all
 
 const inTrash = () => /\btrash:yes\b/.test(query.value);
 const DEEDS = /** @type {Record<string, () => void>} */ ({
-  ...Object.fromEntries([0, 1, 2, 3, 4, 5].map(n => [String(n), () => mark(n ? count(n, 'star') : 'No stars', { stars: n })])),
-  reject: () => mark('Rejected', { verdict: 'rejected' }), keep: () => mark('Kept', { verdict: 'kept' }), open: () => mark('Neither kept nor rejected', { verdict: 'open' }),
-  trash: () => mark(inTrash() ? 'Taken back' : 'In the trash for 30 days', { trashed: !inTrash() }),
+  ...Object.fromEntries([0, 1, 2, 3, 4, 5].map(n => [String(n), () => mark(n ? count(n, 'star') : say('No stars'), { stars: n })])),
+  reject: () => mark(say('Rejected'), { verdict: 'rejected' }), keep: () => mark(say('Kept'), { verdict: 'kept' }), open: () => mark(say('Neither kept nor rejected'), { verdict: 'open' }),
+  trash: () => mark(inTrash() ? say('Taken back') : say('In the trash for 30 days'), { trashed: !inTrash() }),
   compare: () => { compare(); }, reference: refer, tag: () => { asking.value = 'tag'; }, project: () => { asking.value = 'project'; }, cull,
   similar: () => { const e = at(active.peek()); if (e) similar(e); },
 });
@@ -156,9 +156,9 @@ export function Gallery() {
   const some = total.value ?? 0;
   return html`<div class="gallery">
     ${h(Search, null)}${h(Bar, null)}
-    ${near.value && html`<p class="near"><img src=${near.value.thumb} alt="" />Looks like this one, the nearest first. <button type="button" class="btn small" onClick=${search}>Back to all</button></p>`}
-    ${total.value === null && !wrong.value ? html`<p class="none" role="status">Looking…</p>` : some ? h(Grid, null)
-      : !wrong.value && html`<div class="none"><p>${query.value ? 'Nothing here fits that.' : 'Everything that you make is kept here.'}</p>${query.value ? html`<button type="button" class="btn" onClick=${() => { query.value = ''; search(); }}>Show everything</button>` : h(Briefs, null)}</div>`}
+    ${near.value && html`<p class="near"><img src=${near.value.thumb} alt="" />${say('Looks like this one, the nearest first.')} <button type="button" class="btn small" onClick=${search}>${say('Back to all')}</button></p>`}
+    ${total.value === null && !wrong.value ? html`<p class="none" role="status">${say('Looking…')}</p>` : some ? h(Grid, null)
+      : !wrong.value && html`<div class="none"><p>${query.value ? say('Nothing here fits that.') : say('Everything that you make is kept here.')}</p>${query.value ? html`<button type="button" class="btn" onClick=${() => { query.value = ''; search(); }}>${say('Show everything')}</button>` : h(Briefs, null)}</div>`}
     ${culling.value.length > 0 && h(Cull, { ids: culling.value, close: (/** @type {string[]} */ kept) => { culling.value = []; chosen.value = new Set(kept); search(); } })}
   </div>`;
 }
@@ -171,11 +171,11 @@ function Search() {
   const type = (/** @type {string} */ text) => { query.value = text; clearTimeout(timer.current); timer.current = setTimeout(search, 160); };
   const put = (/** @type {string} */ text) => { type(`${query.peek().slice(0, query.peek().length - word.length)}${text}${text.endsWith(':') ? '' : ' '}`); box.current?.focus(); };
   return html`<search class="find" onFocusIn=${() => { open.value = true; }} onFocusOut=${e => { open.value = e.currentTarget.contains(e.relatedTarget); }} onKeyDown=${e => { if (e.key === 'Escape') { open.value = false; document.querySelector('.cells')?.focus(); } }}>
-    <label class="vh" for="find">Search the gallery</label>
+    <label class="vh" for="find">${say('Search the gallery')}</label>
     <input id="find" ref=${box} type="search" autocomplete="off" spellcheck="false" placeholder="fox model:seedream kept:yes" value=${query} aria-invalid=${Boolean(wrong.value)} aria-describedby="found wrong" onInput=${e => type(e.currentTarget.value)} />
     <span id="found" class="num sub" role="status">${total.value === null ? '' : count(total.value, 'picture')}</span>
     <span id="wrong">${h(Remark, { of: wrong.value })}</span>
-    ${open.value && offered.length > 0 && html`<ul class="offers" aria-label="Fields">${offered.slice(0, 14).map(o => html`<li key=${o.put}><button type="button" class="btn small" title=${o.note} onClick=${() => put(o.put)}><b class="num">${o.put}</b></button></li>`)}</ul>`}
+    ${open.value && offered.length > 0 && html`<ul class="offers" aria-label=${say('Fields')}>${offered.slice(0, 14).map(o => html`<li key=${o.put}><button type="button" class="btn small" title=${o.note} onClick=${() => put(o.put)}><b class="num">${o.put}</b></button></li>`)}</ul>`}
   </search>`;
 }
 
@@ -183,13 +183,13 @@ function Search() {
 function Bar() {
   const n = chosen.value.size, trash = inTrash();
   if (asking.value) return h(Ask, null);
-  if (!n) return html`<div class="bar"><span class="sub hint">${total.value ? 'Click to choose; Shift for a range. 1–5 rate, K keep, X reject, ⌫ trash.' : ''}</span><button type="button" class="btn small" disabled=${!total.value} onClick=${cull}>Cull</button><button type="button" class="btn small" onClick=${() => { query.value = trash ? '' : 'trash:yes'; search(); }}>${trash ? 'Leave the trash' : 'Trash'}</button></div>`;
-  return html`<div class="bar" role="toolbar" aria-label="With the chosen pictures"><b class="num">${n.toLocaleString('en')} chosen</b>
-    ${[['Keep', 'keep'], ['Reject', 'reject'], ['Tag', 'tag'], ['Project', 'project'], ['Compare', 'compare'], ['Use as reference', 'reference'], ['Cull', 'cull']].map(([name, key]) => html`<button type="button" key=${key} class="btn small" title=${keyed(name, `all-${key}`)} disabled=${key === 'compare' && n < 2} onClick=${() => DEEDS[key]()}>${name}</button>`)}
-    ${n === 1 && html`<button type="button" class="btn small" onClick=${() => { const e = entryOf([...chosen.peek()][0]); if (e) similar(e); }}>Find similar</button>`}
-    <span class="rate" role="group" aria-label="Stars">${[1, 2, 3, 4, 5].map(v => html`<button type="button" key=${v} class="tool" aria-label=${count(v, 'star')} onClick=${() => DEEDS[v]()}>★</button>`)}</span>
-    <button type="button" class="btn small" onClick=${() => DEEDS.trash()}>${trash ? 'Take back' : 'Trash'}</button>
-    ${h(Tool, { icon: 'x', label: 'Choose none', onClick: () => { chosen.value = new Set(); } })}</div>`;
+  if (!n) return html`<div class="bar"><span class="sub hint">${total.value ? say('Click to choose; Shift for a range. 1–5 rate, K keep, X reject, ⌫ trash.') : ''}</span><button type="button" class="btn small" disabled=${!total.value} onClick=${cull}>${say('Cull')}</button><button type="button" class="btn small" onClick=${() => { query.value = trash ? '' : 'trash:yes'; search(); }}>${trash ? say('Leave the trash') : say('Trash')}</button></div>`;
+  return html`<div class="bar" role="toolbar" aria-label=${say('With the chosen pictures')}><b class="num">${say('{0} chosen', n.toLocaleString(document.documentElement.lang))}</b>
+    ${[['Keep', 'keep'], ['Reject', 'reject'], ['Tag', 'tag'], ['Project', 'project'], ['Compare', 'compare'], ['Use as reference', 'reference'], ['Cull', 'cull']].map(([name, key]) => html`<button type="button" key=${key} class="btn small" title=${keyed(name, `all-${key}`)} disabled=${key === 'compare' && n < 2} onClick=${() => DEEDS[key]()}>${say(name)}</button>`)}
+    ${n === 1 && html`<button type="button" class="btn small" onClick=${() => { const e = entryOf([...chosen.peek()][0]); if (e) similar(e); }}>${say('Find similar')}</button>`}
+    <span class="rate" role="group" aria-label=${say('Stars')}>${[1, 2, 3, 4, 5].map(v => html`<button type="button" key=${v} class="tool" aria-label=${count(v, 'star')} onClick=${() => DEEDS[v]()}>★</button>`)}</span>
+    <button type="button" class="btn small" onClick=${() => DEEDS.trash()}>${trash ? say('Take back') : say('Trash')}</button>
+    ${h(Tool, { icon: 'x', label: say('Choose none'), onClick: () => { chosen.value = new Set(); } })}</div>`;
 }
 
 /** A tag or a project for those that are chosen. */
@@ -197,10 +197,10 @@ function Ask() {
   const box = useRef(/** @type {any} */ (null)), what = asking.value;
   useLayoutEffect(() => { box.current?.focus(); }, []);
   const shut = () => { asking.value = ''; /** @type {HTMLElement | null} */ (document.querySelector('.cells'))?.focus(); };
-  const give = e => { e.preventDefault(); const value = box.current.value.trim(); shut(); if (value || what === 'project') mark(what === 'tag' ? `Tagged ${value}` : value ? `In ${value}` : 'In no project', what === 'tag' ? { add_tags: [value] } : { project: value }); };
+  const give = e => { e.preventDefault(); const value = box.current.value.trim(); shut(); if (value || what === 'project') mark(what === 'tag' ? say('Tagged {0}', value) : value ? say('In {0}', value) : say('In no project'), what === 'tag' ? { add_tags: [value] } : { project: value }); };
   return html`<form class="bar" onSubmit=${give} onKeyDown=${e => { if (e.key === 'Escape') { e.stopPropagation(); shut(); } }}>
-    <label for="ask">${what === 'tag' ? 'Tag' : 'Project'}</label><input id="ask" ref=${box} type="text" list="tags" maxlength="60" autocomplete="off" /><datalist id="tags">${what === 'tag' && offers.value.tags.map(t => html`<option value=${t} />`)}</datalist>
-    <button class="btn small">Give to ${count(meant().length, 'picture')}</button>${h(Tool, { icon: 'x', label: 'Leave it', onClick: shut })}</form>`;
+    <label for="ask">${what === 'tag' ? say('Tag') : say('Project')}</label><input id="ask" ref=${box} type="text" list="tags" maxlength="60" autocomplete="off" /><datalist id="tags">${what === 'tag' && offers.value.tags.map(t => html`<option value=${t} />`)}</datalist>
+    <button class="btn small">${say('Give to {0}', count(meant().length, 'picture'))}</button>${h(Tool, { icon: 'x', label: say('Leave it'), onClick: shut })}</form>`;
 }
 
 function Grid() {
@@ -250,14 +250,14 @@ function Grid() {
   const open = (/** @type {number} */ i) => { const e = at(i); if (e) compare([e.id]); };
   const cells = [];
   for (let i = from; i < to; i++) cells.push(h(Cell, { key: i, i, of: at(i), x: (i % cols) * cell, y: Math.floor(i / cols) * cell, cell, some, choose, open }));
-  return html`<div class="cells" ref=${box} tabindex="0" role="listbox" aria-label="Pictures" aria-multiselectable="true" aria-activedescendant=${active.value >= from && active.value < to ? `cell-${active.value}` : null}
+  return html`<div class="cells" ref=${box} tabindex="0" role="listbox" aria-label=${say('Pictures')} aria-multiselectable="true" aria-activedescendant=${active.value >= from && active.value < to ? `cell-${active.value}` : null}
     onScroll=${e => { top.value = e.currentTarget.scrollTop; }} onKeyDown=${key}><div class="whole" role="presentation" style=${{ height: `${Math.ceil(some / cols) * cell}px` }}>${cells}</div></div>`;
 }
 
 /** @param {{ i: number, of?: Entry, x: number, y: number, cell: number, some: number, choose: Function, open: Function }} props */
 function Cell({ i, of, x, y, cell, some, choose, open }) {
-  const on = Boolean(of && chosen.value.has(of.id)), said = of ? [of.prompt.slice(0, 120), of.name, of.stars && count(of.stars, 'star'), of.verdict !== 'open' && of.verdict, isKey(of.id) && 'key visual', of.tags.length && `tagged ${of.tags.join(', ')}`].filter(Boolean).join('. ') : 'On its way';
-  const title = of ? `${of.prompt.slice(0, 200)}\n${of.name}${of.cost_micro_usd === null ? '' : ` · ${of.cost_micro_usd ? money(of.cost_micro_usd) : 'free'}`}` : '';
+  const on = Boolean(of && chosen.value.has(of.id)), said = of ? [of.prompt.slice(0, 120), of.name, of.stars && count(of.stars, 'star'), of.verdict !== 'open' && say(of.verdict), isKey(of.id) && 'key visual', of.tags.length && say('tagged {0}', of.tags.join(', '))].filter(Boolean).join('. ') : say('On its way');
+  const title = of ? `${of.prompt.slice(0, 200)}\n${of.name}${of.cost_micro_usd === null ? '' : ` · ${of.cost_micro_usd ? money(of.cost_micro_usd) : say('free')}`}` : '';
   return html`<div id=${`cell-${i}`} class="cell" role="option" aria-selected=${on} aria-label=${said} aria-posinset=${i + 1} aria-setsize=${some} title=${title} data-active=${i === active.value} data-verdict=${of?.verdict}
     style=${{ transform: `translate(${x}px, ${y}px)`, inlineSize: `${cell}px`, blockSize: `${cell}px` }} onClick=${e => choose(i, e)} onDblClick=${() => open(i)}>
     <span class="plate" style=${{ background: of?.tone ?? '' }}>${of && html`<img src=${of.thumb} alt="" loading="lazy" decoding="async" draggable="false" />`}</span>

@@ -6,7 +6,7 @@ import * as act from './actions.js';
 import { Composer, stay } from './composer.js';
 import { Rows } from './rows.js';
 import * as s from './state.js';
-import { Icon, Tool, file, h, html, later, styled } from './ui.js';
+import { Icon, Tool, file, h, html, later, say, styled } from './ui.js';
 
 const View = later(() => import('./views.js'), 'View');
 const Over = later(() => import('./over.js'), 'Over');
@@ -15,15 +15,15 @@ const Inspector = later(() => Promise.all([import('./inspector.js'), styled('vie
 
 function Shell() {
   const studio = s.view.value === 'studio', panel = studio && s.inspecting.value;
-  return html`<a class="skip" href="#main">Skip to content</a><div class="shell" data-panel=${Boolean(panel)}>
-    <nav class="rail" aria-label="Workspace"><img class="mark" src=${file('mark.svg')} alt="" width="22" height="22" />
+  return html`<a class="skip" href="#main">${say('Skip to content')}</a><div class="shell" data-panel=${Boolean(panel)}>
+    <nav class="rail" aria-label=${say('Workspace')}><img class="mark" src=${file('mark.svg')} alt="" width="22" height="22" />
       ${h(Place, { to: '/', icon: 'image', label: 'Studio' })}${h(Place, { to: '/gallery', icon: 'images', label: 'Gallery' })}${h(Place, { to: '/models', icon: 'blocks', label: 'Models' })}${h(Place, { to: '/router', icon: 'route', label: 'Router' })}<span class="spacer"></span>
-      ${h(Tool, { icon: 'circle-question-mark', label: 'Shortcuts', title: 'Shortcuts (?)', onClick: () => { s.over.value = 'help'; } })}
-      ${h(Tool, { icon: 'settings-2', label: 'Settings', onClick: () => { s.over.value = 'settings'; } })}
-      ${h(Tool, { icon: 'sun-moon', label: 'Switch light and dark', onClick: () => act.deed('flipTheme') })}</nav>
-    <main id="main" tabindex="-1"><header class="top"><h1>${s.title}</h1>${s.lazy.value && h(s.lazy.value.Spend, null)}</header>
-      ${!s.online.value && html`<p class="offline" role="status">${h(Icon, { name: 'wifi-off' })}The server does not answer. Trying again…</p>`}
-      ${s.stale.value && html`<p class="offline" role="alert">${h(Icon, { name: 'triangle-alert' })}<span>A part of this page did not load. <a href="">Reload the page</a></span></p>`}
+      ${h(Tool, { icon: 'circle-question-mark', label: say('Shortcuts'), onClick: () => { s.over.value = 'help'; } })}
+      ${h(Tool, { icon: 'settings-2', label: say('Settings'), onClick: () => { s.over.value = 'settings'; } })}
+      ${h(Tool, { icon: 'sun-moon', label: say('Switch light and dark'), onClick: () => act.deed('flipTheme') })}</nav>
+    <main id="main" tabindex="-1"><header class="top"><h1>${say(s.title.value)}</h1>${s.lazy.value && h(s.lazy.value.Spend, null)}</header>
+      ${!s.online.value && html`<p class="offline" role="status">${h(Icon, { name: 'wifi-off' })}${say('The server does not answer. Trying again…')}</p>`}
+      ${s.stale.value && html`<p class="offline" role="alert">${h(Icon, { name: 'triangle-alert' })}<span>${say('A part of this page did not load.')} <a href="">${say('Reload the page')}</a></span></p>`}
       ${studio ? html`${s.rows.value.length ? h(Rows, { Top: Welcome }) : html`<div class="scroll">${h(Welcome, null)}</div>`}${h(Composer, null)}` : h(View, null)}
     </main>
     ${panel && h(Inspector, null)}
@@ -33,7 +33,7 @@ function Shell() {
 }
 
 /** @param {{ to: string, icon: string, label: string }} props */
-const Place = ({ to, icon, label }) => html`<a class="tool" href=${to} aria-label=${label} title=${label} aria-current=${s.title.value === label ? 'page' : null} onClick=${stay}>${h(Icon, { name: icon })}</a>`;
+const Place = ({ to, icon, label }) => html`<a class="tool" href=${to} aria-label=${say(label)} title=${say(label)} aria-current=${s.title.value === label ? 'page' : null} onClick=${stay}>${h(Icon, { name: icon })}</a>`;
 
 const commands = import('./commands.js');
 /** Whether keys go into a field. */

@@ -49,7 +49,7 @@ export function Rows({ Top }) {
     if (el.scrollTop < 600 && s.before.peek()) deed('older');
   };
   return html`<div class="scroll rows" ref=${box} onScroll=${scrolled} onKeyDown=${e => { keys().then(m => m.keys(e)); }}><div class="inner">
-    ${list.every(row => row.id === s.sample.value) && h(Top, null)}${s.before.value && html`<button type="button" class="btn small earlier" onClick=${() => deed('older')}>Earlier rows</button>`}
+    ${list.every(row => row.id === s.sample.value) && h(Top, null)}${s.before.value && html`<button type="button" class="btn small earlier" onClick=${() => deed('older')}>${say('Earlier rows')}</button>`}
     ${list.map(row => h(RowView, { key: row.id, row }))}</div></div>
     ${below.value > 0 && html`<div class="newer"><button type="button" class="btn small" onClick=${toEnd}>${h(Icon, { name: 'arrow-down' })}${count(below.value, 'new row')}</button></div>`}`;
 }
@@ -60,8 +60,8 @@ function RowView({ row }) {
   const title = head.replace(PARAMETER, '').trim() || head;
   return html`<section class="row" aria-labelledby=${`h-${row.id}`}>
     <header><h2 id=${`h-${row.id}`} title=${row.text}>${title}${more && ' …'}</h2>
-      <ul class="params" aria-label="Parameters">${[...row.text.matchAll(PARAMETER)].slice(0, 6).map(m => html`<li>${m[1]}</li>`)}</ul>
-      ${h(Tally, { row, tiles })}${h(Menu, { label: `Row: ${title.slice(0, 60)}`, icon: 'ellipsis', items: () => deed('rowMenu', row) })}</header>
+      <ul class="params" aria-label=${say('Parameters')}>${[...row.text.matchAll(PARAMETER)].slice(0, 6).map(m => html`<li>${m[1]}</li>`)}</ul>
+      ${h(Tally, { row, tiles })}${h(Menu, { label: say('Row: {0}', title.slice(0, 60)), icon: 'ellipsis', items: () => deed('rowMenu', row) })}</header>
     ${row.id === s.sample.value && h(Remark, { of: { kind: 'info', message: say('A sample by the offline painters: they are not AI models.') } })}${row.notes.map(n => h(Remark, { of: n }))}${h(Remark, { of: s.problems.value[row.id] })}
     ${row.settings?.grid ? h(Matrix, { row, tiles }) : html`<ul class="tiles" style=${`--n:${tiles.length};--r:${ratio.toFixed(4)}`}>${tiles.map((tile, index) => h(TileView, { key: tile.peek().id, tile, index }))}</ul>`}
   </section>`;
@@ -72,5 +72,5 @@ const PARAMETER = /(?<!\S)--([a-z]+(?:\s+(?!--)\S.*?)?)(?=\s+--[a-z]|\s*$)/gim;
 
 /** @param {{ row: Row, tiles: TileSignal[] }} props */
 function Tally({ row, tiles }) {
-  return html`<p class="num tally"><time dateTime=${new Date(row.created_ms).toISOString()}>${clock(row.created_ms)}</time><span title="Pictures that came">${tiles.filter(t => t.value.state === 'done').length}/${tiles.length}</span>${s.lazy.value && h(s.lazy.value.Money, { row, tiles })}</p>`;
+  return html`<p class="num tally"><time dateTime=${new Date(row.created_ms).toISOString()}>${clock(row.created_ms)}</time><span title=${say('Pictures that came')}>${tiles.filter(t => t.value.state === 'done').length}/${tiles.length}</span>${s.lazy.value && h(s.lazy.value.Money, { row, tiles })}</p>`;
 }

@@ -5,16 +5,18 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { deed } from './actions.js';
 import { clock, money, price, ticking, usually } from './format.js';
 import * as s from './state.js';
-import { Menu, Tool, h, html } from './ui.js';
+import { Menu, Tool, h, html, say } from './ui.js';
 /** @import { Tile } from './types' */
 
 /** @param {string} billed @param {import('./types').Cost | null} [cost] */
-export const wasBilled = (billed, cost) => billed === 'no' ? 'Not billed.' : billed === 'yes' ? `Billed${cost?.amount_micro_usd ? `: ${money(cost.amount_micro_usd)}` : ''}.` : 'It may have been billed.';
+export const wasBilled = (billed, cost) => billed === 'no' ? say('Not billed.') : billed !== 'yes' ? say('It may have been billed.') : cost?.amount_micro_usd ? say('Billed: {0}.', money(cost.amount_micro_usd)) : say('Billed.');
 /** Seconds since a tile was sent; ticks. @param {Tile} t */
 export const elapsed = t => t.started_ms ? Math.max(0, (s.now.value - t.started_ms) / 1000) : 0;
 /** @param {number} n */
-const nth = n => `${n}${['th', 'st', 'nd', 'rd'][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] ?? 'th'}`;
-const HEADS = { blocked: 'Refused', failed: 'Failed', cancelled: 'Stopped', lost: 'Lost' };
+const nth = n => document.documentElement.lang === 'en' ? `${n}${['th', 'st', 'nd', 'rd'][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] ?? 'th'}` : `${n}.`;
+const HEADS = /** @type {Record<string, string>} */ ({ blocked: 'Refused', failed: 'Failed', cancelled: 'Stopped', lost: 'Lost' });
+/** What goes on, by state. */
+const STATES = /** @type {Record<string, string>} */ ({ queued: 'Queued', sent: 'Sent', working: 'Working', receiving: 'Receiving' });
 const KEY_TROUBLE = ['auth', 'not_configured', 'billing'];
 
 /** @param {{ t: Tile, tab: number, live: boolean }} props */
@@ -27,46 +29,46 @@ function Working({ t, tab }) {
   const time = elapsed(t), [low, high] = t.typical_seconds ?? [0, 0], real = t.progress !== null && t.state === 'working';
   const busy = t.state === 'sent' || t.state === 'working', slow = busy && high > 0 && time > high;
   const share = t.state === 'receiving' ? .97 : high ? Math.min(.95, time * 2 / (low + high)) : 0;
-  const word = t.state === 'queued' && t.queue_position ? `${nth(t.queue_position)} in the queue` : real ? `${Math.round(Number(t.progress) * 100)} %` : t.state[0].toUpperCase() + t.state.slice(1);
-  const hint = slow ? 'Slower than usual' : t.eta_s ? `about ${ticking(t.eta_s)} to go` : high && !real && t.state !== 'receiving' ? `usually ${usually(t.typical_seconds)}` : '';
+  const word = t.state === 'queued' && t.queue_position ? say('{0} in the queue', nth(t.queue_position)) : real ? `${Math.round(Number(t.progress) * 100)} %` : say(STATES[t.state] ?? t.state);
+  const hint = slow ? say('Slower than usual') : t.eta_s ? say('about {0} to go', ticking(t.eta_s)) : high && !real && t.state !== 'receiving' ? say('usually {0}', usually(t.typical_seconds)) : '';
   return html`<div class="status">
-    ${t.cancellable !== false && h(Tool, { icon: 'x', label: `Stop ${t.name}`, class: 'stopper', tabindex: tab, onClick: () => deed('tell', t, 'cancel') })}
+    ${t.cancellable !== false && h(Tool, { icon: 'x', label: say('Stop {0}', t.name), class: 'stopper', tabindex: tab, onClick: () => deed('tell', t, 'cancel') })}
     <div class=${slow ? 'pace slow' : 'pace'}><p><b>${word}</b>${hint && html`<span>${hint}</span>`}${t.note && html`<span>${t.note}</span>`}</p>
-      ${slow && h(Menu, { label: `Also try… another model besides ${t.name}`, text: 'Also try…', class: 'btn small', tabindex: tab, heading: `Starts a second model. ${t.name} goes on.`, items: () => deed('alsoTry', t) })}</div>
-    ${real ? html`<progress max="1" value=${t.progress} aria-label=${`${t.name}, progress`}></progress>` : t.state !== 'queued' && html`<span class="line" style=${`--share:${share}`}></span>`}
+      ${slow && h(Menu, { label: say('Also try… another model besides {0}', t.name), text: say('Also try…'), class: 'btn small', tabindex: tab, heading: say('Starts a second model. {0} goes on.', t.name), items: () => deed('alsoTry', t) })}</div>
+    ${real ? html`<progress max="1" value=${t.progress} aria-label=${say('{0}, progress', t.name)}></progress>` : t.state !== 'queued' && html`<span class="line" style=${`--share:${share}`}></span>`}
   </div>`;
 }
 
 /** @param {{ t: Tile, tab: number }} props */
 function Waiting({ t, tab }) {
   const left = t.retry ? Math.max(0, Math.ceil((t.retry.until_ms - s.now.value) / 1000)) : 0;
-  return html`<div class="fail"><strong>Waiting</strong><p>${t.error?.message ?? t.note ?? 'The provider asks to wait.'}</p>
-    ${t.retry && html`<p>${left ? html`Trying again by itself in <span class="num">${left} s</span>` : 'Trying again now'} (try ${t.retry.attempt} of ${t.retry.of}).</p>`}
-    <div class="next"><button type="button" class="btn small" tabindex=${tab} onClick=${() => deed('tell', t, 'retry-now')}>Try now</button>
-      ${h(Menu, { label: `Also try… another model besides ${t.name}`, text: 'Also try…', class: 'btn small', tabindex: tab, heading: `Starts a second model. ${t.name} goes on.`, items: () => deed('alsoTry', t) })}
-      <button type="button" class="btn small" tabindex=${tab} onClick=${() => deed('tell', t, 'cancel')}>Stop</button></div></div>`;
+  return html`<div class="fail"><strong>${say('Waiting')}</strong><p>${t.error?.message ?? t.note ?? say('The provider asks to wait.')}</p>
+    ${t.retry && html`<p>${left ? html`${say('Trying again by itself in')} <span class="num">${left} s</span>` : say('Trying again now')} (${say('try {0} of {1}', t.retry.attempt, t.retry.of)}).</p>`}
+    <div class="next"><button type="button" class="btn small" tabindex=${tab} onClick=${() => deed('tell', t, 'retry-now')}>${say('Try now')}</button>
+      ${h(Menu, { label: say('Also try… another model besides {0}', t.name), text: say('Also try…'), class: 'btn small', tabindex: tab, heading: say('Starts a second model. {0} goes on.', t.name), items: () => deed('alsoTry', t) })}
+      <button type="button" class="btn small" tabindex=${tab} onClick=${() => deed('tell', t, 'cancel')}>${say('Stop')}</button></div></div>`;
 }
 
 /** @param {{ t: Tile, tab: number }} props */
 function Failure({ t, tab }) {
   const asking = useSignal(false), e = t.error, billed = e?.billed ?? t.billed, row = s.findRow(t.run), again = t.state !== 'blocked' && e?.code !== 'rejected';
   const provider = s.providers.value.find(p => p.id === e?.provider), who = provider?.name ?? t.maker, button = (name, onClick) => html`<button type="button" class="btn small" tabindex=${tab} onClick=${onClick}>${name}</button>`;
-  if (asking.value) return html`<div class="fail" role="group" aria-label="Send it again?"><strong>Send it again?</strong>
-    <p>${billed === 'yes' ? 'This try was billed.' : 'This try may have been billed.'} ${t.estimate && `Another one costs ${price(t.estimate, true)}${t.estimate.source === 'free' ? '' : ' more'}.`}</p>
-    <div class="next">${h(Sure, { tab, name: 'Send again', onClick: () => deed('retry', t, { confirm: true }) })}${button('Leave it', () => { asking.value = false; })}</div></div>`;
-  return html`<div class="fail"><strong>${HEADS[t.state] ?? 'No picture'}</strong>
-    <p>${e?.message.replace(/ It may be called again in \d+ s\./, '') ?? (t.state === 'cancelled' ? 'Stopped on request.' : 'There is no picture.')}</p>
+  if (asking.value) return html`<div class="fail" role="group" aria-label=${say('Send it again?')}><strong>${say('Send it again?')}</strong>
+    <p>${billed === 'yes' ? say('This try was billed.') : say('This try may have been billed.')} ${t.estimate && (t.estimate.source === 'free' ? say('Another one costs {0}.', price(t.estimate, true)) : say('Another one costs {0} more.', price(t.estimate, true)))}</p>
+    <div class="next">${h(Sure, { tab, name: say('Send again'), onClick: () => deed('retry', t, { confirm: true }) })}${button(say('Leave it'), () => { asking.value = false; })}</div></div>`;
+  return html`<div class="fail"><strong>${say(HEADS[t.state] ?? 'No picture')}</strong>
+    <p>${e?.message.replace(/ It may be called again in \d+ s\./, '') ?? (t.state === 'cancelled' ? say('Stopped on request.') : say('There is no picture.'))}</p>
     ${!/\bbilled\b/i.test(e?.message ?? '') && html`<p class="billed">${wasBilled(billed, t.cost)}</p>`}
     ${e?.hint && html`<p>${e.hint}</p>`}
     ${again && h(Countdown, { until: (t.ended_ms ?? 0) + (e?.retry_after_s ?? 0) * 1000 })}
-    ${e?.upstream && !e.message.includes(e.upstream) && html`<details><summary tabindex=${tab}>In ${who}’s own words</summary><p class="upstream">“${e.upstream}”</p></details>`}
+    ${e?.upstream && !e.message.includes(e.upstream) && html`<details><summary tabindex=${tab}>${say('In {0}’s own words', who)}</summary><p class="upstream">“${e.upstream}”</p></details>`}
     <div class="next">
-      ${KEY_TROUBLE.includes(e?.code ?? '') && button(provider?.consent && !provider.consent.given ? `Switch on ${provider.name} in Models` : 'Fix key', () => s.go(`/models#${e?.provider ?? ''}`))}
-      ${t.state === 'blocked' && row && button('Edit prompt', () => deed('reuse', row, false))}
-      ${again && button('Retry', () => { if (billed === 'no') deed('retry', t); else asking.value = true; })}
-      ${h(Menu, { label: `Try on… another model instead of ${t.name}`, text: 'Try on…', class: 'btn small', tabindex: tab, heading: 'In this place, on', items: () => deed('tryInstead', t) })}
-      ${h(Tool, { icon: 'copy', label: 'Copy details', tabindex: tab, onClick: () => deed('copy', t) })}
-      ${t.maker && h(Tool, { icon: 'panel-right', label: 'Inspector', title: 'Inspector (I)', tabindex: tab, onClick: () => { s.inspecting.value = t.id; } })}
+      ${KEY_TROUBLE.includes(e?.code ?? '') && button(provider?.consent && !provider.consent.given ? say('Switch on {0} in Models', provider.name) : say('Fix key'), () => s.go(`/models#${e?.provider ?? ''}`))}
+      ${t.state === 'blocked' && row && button(say('Edit prompt'), () => deed('reuse', row, false))}
+      ${again && button(say('Retry'), () => { if (billed === 'no') deed('retry', t); else asking.value = true; })}
+      ${h(Menu, { label: say('Try on… another model instead of {0}', t.name), text: say('Try on…'), class: 'btn small', tabindex: tab, heading: say('In this place, on'), items: () => deed('tryInstead', t) })}
+      ${h(Tool, { icon: 'copy', label: say('Copy details'), tabindex: tab, onClick: () => deed('copy', t) })}
+      ${t.maker && h(Tool, { icon: 'panel-right', label: say('Inspector'), title: say('Inspector'), tabindex: tab, onClick: () => { s.inspecting.value = t.id; } })}
     </div></div>`;
 }
 
@@ -84,5 +86,5 @@ function Countdown({ until }) {
     const timer = setInterval(() => { left.value = Math.ceil((until - Date.now()) / 1000); if (left.value <= 0) clearInterval(timer); }, 500);
     return () => clearInterval(timer);
   }, [until]);
-  return left.value > 0 ? html`<p>You can retry after <span class="num">${clock(until)}</span>, in <span class="num">${ticking(left.value)}</span>.</p>` : null;
+  return left.value > 0 ? html`<p>${say('You can retry after {0}, in {1}.', clock(until), ticking(left.value))}</p>` : null;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Toasts, newest below, three at most: they go after nine seconds, but not while the pointer or the focus is on one. */
 import { render } from 'preact';
-import { Tool, h, html } from './ui.js';
+import { Tool, h, html, say } from './ui.js';
 
 /** @type {{ id: number, text: string, action?: { name: string, run: () => void } }[]} */
 let list = [];
@@ -20,4 +20,4 @@ const drop = (/** @type {number} */ id) => { list = list.filter(t => t.id !== id
 
 const draw = () => render(list.map(t => html`<p key=${t.id} class="toast"><span>${t.text}</span>
   ${t.action && html`<button type="button" class="btn small" onClick=${() => { drop(t.id); t.action?.run(); }}>${t.action.name}</button>`}
-  ${h(Tool, { icon: 'x', label: 'Dismiss', onClick: () => drop(t.id) })}</p>`), /** @type {HTMLElement} */ (document.querySelector('.toasts')));
+  ${h(Tool, { icon: 'x', label: say('Dismiss'), onClick: () => drop(t.id) })}</p>`), /** @type {HTMLElement} */ (document.querySelector('.toasts')));

@@ -1,7 +1,7 @@
 // @ts-check
 /** What was done and can be taken back, the latest last: for the key, and for the button of a toast. */
 import { said } from './state.js';
-import { toast } from './ui.js';
+import { say, toast } from './ui.js';
 
 const MOST = 50;
 /** @typedef {{ text: string, back: () => unknown }} Step */
@@ -12,13 +12,13 @@ let steps = /** @type {Step[]} */ ([]);
 export function done(text, back, quiet = false) {
   const step = { text, back };
   steps = [...steps.slice(1 - MOST), step];
-  if (quiet) said.value = text; else toast(text, { name: 'Undo', run: () => { take(step); } });
+  if (quiet) said.value = text; else toast(text, { name: say('Undo'), run: () => { take(step); } });
 }
 
 /** Takes back what was done last. */
 export function undo() {
   const last = steps.at(-1);
-  if (last) { take(last); said.value = `Undone: ${last.text}`; } else toast('There is nothing to undo.');
+  if (last) { take(last); said.value = say('Undone: {0}', last.text); } else toast(say('There is nothing to undo.'));
 }
 
 /** @param {Step} step */
