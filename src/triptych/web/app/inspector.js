@@ -8,11 +8,13 @@ import { stay } from './composer.js';
 import { LANES, money, price, seconds } from './format.js';
 import * as s from './state.js';
 import { wasBilled } from './status.js';
-import { Tool, h, html, later, styled } from './ui.js';
+import { Tool, h, html, later, say, styled } from './ui.js';
 
 /** @import { Row, Tile } from './types' */
 
 const Restored = later(() => Promise.all([import('./restored.js'), styled('edit')]).then(([m]) => m), 'Restored');
+const Rewrite = later(() => import('./rewrite.js'), 'Rewrite');
+const Origin = later(() => import('./origin.js'), 'Origin');
 const Route = later(() => import('./route.js'), 'Route');
 await styled('router');                                  // its gaps and bars stand before it shows
 const KINDS = /** @type {Record<string, string>} */ ({ native: 'as asked', emulated: 'done another way', adjusted: 'changed to fit', unsupported: 'not possible there' });
@@ -37,7 +39,7 @@ function Tabs() {
     tab.value = TABS[(TABS.findIndex(([id]) => id === tab.value) + by + TABS.length) % TABS.length][0];
     document.getElementById(`tab-${tab.value}`)?.focus();
   };
-  return html`<div class="seg" role="tablist" aria-label="About this picture" onKeyDown=${turn}>${TABS.map(([id, name]) => html`<button type="button" role="tab" id=${`tab-${id}`} aria-selected=${tab.value === id} aria-controls="inspected" tabindex=${tab.value === id ? 0 : -1} onClick=${() => { tab.value = id; }}>${name}</button>`)}</div>`;
+  return html`<div class="seg" role="tablist" aria-label=${say('About this picture')} onKeyDown=${turn}>${TABS.map(([id, name]) => html`<button type="button" role="tab" id=${`tab-${id}`} aria-selected=${tab.value === id} aria-controls="inspected" tabindex=${tab.value === id ? 0 : -1} onClick=${() => { tab.value = id; }}>${say(name)}</button>`)}</div>`;
 }
 
 export function Inspector() {
@@ -53,14 +55,14 @@ export function Inspector() {
   const row = tile ? s.findRow(tile.run) : undefined;
   const tries = tile ? chain(tile) : [], place = tries.find(t => document.getElementById(t.id))?.id ?? id;
   const close = () => { s.inspecting.value = ''; document.getElementById(place)?.focus(); };
-  return html`<aside class="inspector" aria-label="Inspector" onKeyDown=${e => { if (e.key === 'Escape') { e.stopPropagation(); close(); } }}>
-    <header><h2>${hidden ? 'Inspector' : tile?.name ?? 'Inspector'}</h2>${h(Tool, { icon: 'x', label: 'Close the inspector', onClick: close })}</header>
-    ${hidden ? html`<p class="sub">Hidden until one of this row is picked in Compare.</p>` : html`${tries.length > 1 && html`<div class="seg" role="group" aria-label="Tries">${tries.map((t, n) => html`<button type="button" key=${t.id} aria-pressed=${t.id === id} onClick=${() => { s.inspecting.value = t.id; }}>Try ${n + 1}: ${ENDED[t.state] ?? 'under way'}</button>`)}</div>`}
+  return html`<aside class="inspector" aria-label=${say('Inspector')} onKeyDown=${e => { if (e.key === 'Escape') { e.stopPropagation(); close(); } }}>
+    <header><h2>${hidden ? say('Inspector') : tile?.name ?? say('Inspector')}</h2>${h(Tool, { icon: 'x', label: say('Close the inspector'), onClick: close })}</header>
+    ${hidden ? html`<p class="sub">${say('Hidden until one of this row is picked in Compare.')}</p>` : html`${tries.length > 1 && html`<div class="seg" role="group" aria-label=${say('Tries')}>${tries.map((t, n) => html`<button type="button" key=${t.id} aria-pressed=${t.id === id} onClick=${() => { s.inspecting.value = t.id; }}>${say('Try {0}: {1}', n + 1, say(ENDED[t.state] ?? 'under way'))}</button>`)}</div>`}
     ${problem.value && html`<p class="remark bad" role="alert">${problem}</p>`}
     ${h(Tabs, null)}
     <div class="tabpanel" role="tabpanel" id="inspected" aria-labelledby=${`tab-${tab.value}`}>
-    ${tab.value === 'picture' && tile && html`${tile.error && html`<section><h3>What happened</h3><p class="remark bad">${tile.error.message}</p>${tile.error.upstream && html`<p class="sub">“${tile.error.upstream}”</p>`}<p class="sub">${!/\bbilled\b/i.test(tile.error.message) && wasBilled(tile.error.billed, tile.cost)} ${tile.error.hint}</p></section>`}
-      ${h(Recipe, { tile, row })}${h(Fitted, { tile })}${tile.images.some(x => x.restored) && h(Restored, { tile })}${h(Costs, { tile })}`}
+    ${tab.value === 'picture' && tile && html`${tile.error && html`<section><h3>${say('What happened')}</h3><p class="remark bad">${tile.error.message}</p>${tile.error.upstream && html`<p class="sub">“${tile.error.upstream}”</p>`}<p class="sub">${!/\bbilled\b/i.test(tile.error.message) && wasBilled(tile.error.billed, tile.cost)} ${tile.error.hint}</p></section>`}
+      ${h(Recipe, { tile, row })}${tile.imported ? h(Origin, { of: tile.imported }) : html`${h(Fitted, { tile, amounts: data.value?.tile.id === id ? data.value.amounts ?? [] : [] })}${tile.images.some(x => x.restored) && h(Restored, { tile })}${h(Costs, { tile })}`}`}
     ${tab.value === 'route' && tile && data.value && h(Route, { data: data.value, tile })}
     ${tab.value === 'sent' && data.value && h(Sent, { attempts: data.value.attempts ?? [], request: data.value.request })}</div>`}
   </aside>`;
@@ -69,36 +71,37 @@ export function Inspector() {
 /** @param {{ tile: Tile, row: Row | undefined }} props */
 function Recipe({ tile, row }) {
   const image = tile.images[0];
-  return html`<section><h3>Recipe</h3><p class="prompt">${tile.prompt}</p>
-    ${image?.revised_prompt && image.revised_prompt !== tile.prompt && html`<p class="sub">The provider rewrote it to:</p><p class="prompt">${image.revised_prompt}</p>`}
+  return html`<section><h3>${say('Recipe')}</h3><p class="prompt">${tile.prompt}</p>
+    ${[...new Set(tile.images.map(i => i.revised_prompt))].map(to => to && to !== tile.prompt && h(Rewrite, { key: to, from: tile.prompt, to }))}
     <dl>${[['Model', tile.endpoint ?? tile.model], ['Privacy', LANES[tile.lane ?? '']?.[1]], ['Size', image && `${image.width} × ${image.height}`], ['Seed', image && (image.seed ?? 'not told by the provider')], ['File', image && `${image.media_type}, ${(image.bytes / 1024).toFixed(0)} KB`], ['SHA-256', image?.sha256]]
       .filter(([, v]) => v).map(([k, v]) => html`<div><dt>${k}</dt><dd class=${k === 'SHA-256' ? 'num hash' : ''}>${v}</dd></div>`)}</dl>
-    ${row && html`<div class="next"><button type="button" class="btn small" onClick=${() => deed('reuse', row)}>Use all</button><button type="button" class="btn small" onClick=${() => deed('reuse', row, false)}>Prompt only</button><a class="btn small" href=${`/lineage/${tile.id}`} onClick=${stay}>Lineage</a></div>`}</section>`;
+    ${row && html`<div class="next"><button type="button" class="btn small" onClick=${() => deed('reuse', row)}>${say('Use all')}</button><button type="button" class="btn small" onClick=${() => deed('reuse', row, false)}>${say('Prompt only')}</button><a class="btn small" href=${`/lineage/${tile.id}`} onClick=${stay}>${say('Lineage')}</a></div>`}</section>`;
 }
 
-/** @param {{ tile: Tile }} props */
-function Fitted({ tile }) {
+/** @param {{ tile: Tile, amounts: { words: string }[] }} props */
+function Fitted({ tile, amounts }) {
   const list = tile.adjustments.filter(a => a.kind !== 'native'), same = tile.adjustments.filter(a => a.kind === 'native').map(a => a.feature.replaceAll('_', ' '));
-  return html`<section><h3>Adjusted</h3>${list.length ? html`<ul class="list">${list.map(a => html`<li><p><b>${a.feature.replaceAll('_', ' ')}</b><span class="num">${KINDS[a.kind]}</span></p><p class="sub">${a.detail}</p></li>`)}</ul>` : html`<p class="sub">Nothing: everything went as asked.</p>`}
-    ${same.length > 0 && html`<p class="sub">As asked: ${same.join(', ')}.</p>`}</section>`;
+  return html`<section><h3>${say('Adjusted')}</h3>${list.length ? html`<ul class="list">${list.map(a => html`<li><p><b>${a.feature.replaceAll('_', ' ')}</b><span class="num">${say(KINDS[a.kind])}</span></p><p class="sub">${a.detail}</p></li>`)}</ul>` : amounts.length ? null : html`<p class="sub">${say('Nothing: everything went as asked.')}</p>`}
+    ${amounts.length > 0 && html`<h3>${say('By how much')}</h3><ul class="list">${amounts.map(a => html`<li><p>${a.words}</p></li>`)}</ul>`}
+    ${same.length > 0 && html`<p class="sub">${say('As asked: {0}.', same.join(', '))}</p>`}</section>`;
 }
 
 /** @param {{ tile: Tile }} props */
 function Costs({ tile }) {
   const source = /** @type {Record<string, string>} */ ({ provider: 'as the provider charged', usage: 'from the usage the provider reported', table: 'from the price table', free: '', unknown: '' })[tile.cost?.source ?? ''];
-  return html`<section><h3>Cost</h3><dl><div><dt>Before</dt><dd class="num">${price(tile.estimate, true)}</dd></div><div><dt>After</dt><dd><span class="num">${tile.cost ? price(tile.cost) : s.FINAL.has(tile.state) ? tile.billed === 'no' ? 'nothing' : 'not known' : 'not yet known'}</span> ${source}</dd></div>
-    ${tile.fee_micro_usd + tile.fee_estimate_micro_usd > 0 && html`<div><dt>Fee</dt><dd><span class="num">${money(s.FINAL.has(tile.state) ? tile.fee_micro_usd : tile.fee_estimate_micro_usd)}</span> ${!s.FINAL.has(tile.state) ? 'on top, if it costs that' : tile.billed === 'unknown' ? 'on top: nobody knows the bill, so this follows the estimate' : 'on top, for the operator of this router'}</dd></div>`}
-    <div><dt>Billed</dt><dd>${s.FINAL.has(tile.state) ? wasBilled(tile.billed) : 'Not yet.'}</dd></div>${tile.started_ms && tile.ended_ms && html`<div><dt>Time</dt><dd class="num">${seconds((tile.ended_ms - tile.started_ms) / 1000)}</dd></div>`}</dl></section>`;
+  return html`<section><h3>${say('Cost')}</h3><dl><div><dt>${say('Before')}</dt><dd class="num">${price(tile.estimate, true)}</dd></div><div><dt>${say('After')}</dt><dd><span class="num">${tile.cost ? price(tile.cost) : s.FINAL.has(tile.state) ? tile.billed === 'no' ? say('nothing') : say('not known') : say('not yet known')}</span> ${source}</dd></div>
+    ${tile.fee_micro_usd + tile.fee_estimate_micro_usd > 0 && html`<div><dt>${say('Fee')}</dt><dd><span class="num">${money(s.FINAL.has(tile.state) ? tile.fee_micro_usd : tile.fee_estimate_micro_usd)}</span> ${!s.FINAL.has(tile.state) ? 'on top, if it costs that' : tile.billed === 'unknown' ? 'on top: nobody knows the bill, so this follows the estimate' : 'on top, for the operator of this router'}</dd></div>`}
+    <div><dt>${say('Billed')}</dt><dd>${s.FINAL.has(tile.state) ? wasBilled(tile.billed) : say('Not yet.')}</dd></div>${tile.started_ms && tile.ended_ms && html`<div><dt>${say('Time')}</dt><dd class="num">${seconds((tile.ended_ms - tile.started_ms) / 1000)}</dd></div>`}</dl></section>`;
 }
 
 /** @param {{ attempts: any[], request: any }} props */
 function Sent({ attempts, request }) {
   const words = /** @type {Record<string, string>} */ ({ running: 'under way', done: 'brought the picture', failed: 'failed' });
-  return html`<section><h3>Sent request</h3>${attempts.length === 0 && html`<p class="sub">Nothing has left this machine.</p>`}
-    ${attempts.map(a => html`<div class="attempt"><p><b>Attempt ${a.number}</b> <span class="num">${a.endpoint}</span> ${a.error?.failure === 'blocked' ? 'refused' : words[a.outcome] ?? a.outcome}${a.ended_ms ? ` after ${seconds((a.ended_ms - a.started_ms) / 1000)}` : ''}</p>
+  return html`<section><h3>${say('Sent request')}</h3>${attempts.length === 0 && html`<p class="sub">${say('Nothing has left this machine.')}</p>`}
+    ${attempts.map(a => html`<div class="attempt"><p><b>${say('Attempt {0}', a.number)}</b> <span class="num">${a.endpoint}</span> ${a.error?.failure === 'blocked' ? 'refused' : words[a.outcome] ?? a.outcome}${a.ended_ms ? ` after ${seconds((a.ended_ms - a.started_ms) / 1000)}` : ''}</p>
       ${a.error && html`<p class="sub">${a.error.message} ${wasBilled(a.billed)}</p>`}
       ${(a.wires ?? []).map((/** @type {any} */ w) => h(Wire, { wire: w }))}</div>`)}
-    ${request && html`<details><summary>The request before it was translated</summary>${h(Code, { text: pretty(request) })}</details>`}</section>`;
+    ${request && html`<details><summary>${say('The request before it was translated')}</summary>${h(Code, { text: pretty(request) })}</details>`}</section>`;
 }
 
 /** @param {any} value */
@@ -107,13 +110,13 @@ const pretty = value => { try { return JSON.stringify(typeof value === 'string' 
 /** @param {{ wire: any }} props */
 function Wire({ wire: w }) {
   const headers = Object.entries(w.headers ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n');
-  return html`<details open><summary><span class="num">${w.method} ${w.url}</span></summary>${h(Code, { text: `${headers}${headers && '\n\n'}${w.body === null ? '' : pretty(w.body)}` })}<p class="sub num hash">SHA-256 of the body ${w.body_sha256}</p>${answered(w) && html`<p class="sub num">${answered(w)}</p>`}</details>`;
+  return html`<details open><summary><span class="num">${w.method} ${w.url}</span></summary>${h(Code, { text: `${headers}${headers && '\n\n'}${w.body === null ? '' : pretty(w.body)}` })}<p class="sub num hash">${say('SHA-256 of the body')} ${w.body_sha256}</p>${answered(w) && html`<p class="sub num">${answered(w)}</p>`}</details>`;
 }
 
 /** How a call was answered, in words. @param {any} w */
-const answered = w => w.ms == null ? '' : `${w.status ? `HTTP ${w.status}` : 'No answer'} after ${seconds(w.ms / 1000)}${w.calls > 1 ? ` in ${w.calls} calls` : ''}${w.request_id ? `, ${w.request_id} there` : ''}`;
+const answered = w => w.ms == null ? '' : `${say('{0} after {1}', w.status ? say('HTTP {0}', w.status) : say('No answer'), seconds(w.ms / 1000))}${w.calls > 1 ? ` in ${w.calls} calls` : ''}${w.request_id ? `, ${w.request_id} there` : ''}`;
 
 /** @param {{ text: string }} props */
 function Code({ text }) {
-  return html`<div class="code"><pre tabindex="0">${text}</pre>${h(Tool, { icon: 'copy', label: 'Copy', class: 'small', onClick: () => deed('copyText', text) })}</div>`;
+  return html`<div class="code"><pre tabindex="0">${text}</pre>${h(Tool, { icon: 'copy', label: say('Copy'), class: 'small', onClick: () => deed('copyText', text) })}</div>`;
 }
