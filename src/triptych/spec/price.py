@@ -1,4 +1,5 @@
-"""What a call costs, from the price lines of a card. Exact fractions inside, whole micro-dollars outside."""
+"""What a call costs, from the price lines of a card. Exact inside, in millionths and millionths of millionths of a
+micro-dollar; whole micro-dollars outside."""
 
 import math
 from collections.abc import Mapping
@@ -97,11 +98,10 @@ def _by_table(card: ModelCard, request: ImageRequest, pictures: int) -> Cost:
         return UNKNOWN_COST
     if per_megapixel is not None and size is None:
         return UNKNOWN_COST
-    megapixels = Fraction(size.pixels, _MILLION) if size else Fraction(0)
-    amount = pictures * ((per_image or 0) + (per_megapixel or 0) * megapixels)
+    amount = pictures * ((per_image or 0) * _MILLION + (per_megapixel or 0) * (size.pixels if size else 0))
     inputs = min(len(request.images), card.capabilities.max_input_images)
-    amount += _calls(card, request) * inputs * (sheet.rate("input_image") or 0)
-    return Cost(_whole(amount), "table")
+    amount += _calls(card, request) * inputs * (sheet.rate("input_image") or 0) * _MILLION
+    return Cost(_whole(amount, _MILLION * _MILLION), "table")
 
 
 def from_usage(card: ModelCard, usage: Usage, request: ImageRequest) -> Cost | None:
@@ -110,13 +110,13 @@ def from_usage(card: ModelCard, usage: Usage, request: ImageRequest) -> Cost | N
     if counts is None:
         return None
     sheet = _sheet(card, request)
-    amount = Fraction(0)
+    amount = 0
     for unit, count in counts.items():
         rate = sheet.rate(unit)
         if rate is None and count:
             return None
         amount += count * (rate or 0)
-    return Cost(_whole(amount), "usage")
+    return Cost(_whole(amount, _MILLION), "usage")
 
 
 def _counts(usage: Usage, request: ImageRequest) -> Mapping[PriceUnit, int] | None:
@@ -144,10 +144,10 @@ class _Sheet:
         self.card = card
         self.size = _size(card, request)
         self._settings = _settings(card, request, self.size)
-        self._rates: dict[PriceUnit, Fraction | None] = {}
+        self._rates: dict[PriceUnit, int | None] = {}
 
-    def rate(self, unit: PriceUnit) -> Fraction | None:
-        """Micro-dollars per unit; None when no line applies."""
+    def rate(self, unit: PriceUnit) -> int | None:
+        """Micro-dollars per million units; None when no line applies."""
         if unit not in self._rates:
             self._rates[unit] = _rate(self.card, unit, self._settings)
         return self._rates[unit]
@@ -168,10 +168,9 @@ def _sheet(card: ModelCard, request: ImageRequest) -> _Sheet:
     return found
 
 
-def _whole(amount: Fraction) -> int:
-    """Half up; a price above zero is at least one micro-dollar."""
-    rounded = int(amount + Fraction(1, 2))
-    return max(1, rounded) if amount > 0 else 0
+def _whole(amount: int, parts: int) -> int:
+    """Of an amount in so many parts of a micro-dollar, half up; a price above zero is at least one micro-dollar."""
+    return max(1, (2 * amount + parts) // (2 * parts)) if amount > 0 else 0
 
 
 def _size(card: ModelCard, request: ImageRequest) -> Size | None:
@@ -204,8 +203,8 @@ def _settings(card: ModelCard, request: ImageRequest, size: Size | None) -> Mapp
     }
 
 
-def _rate(card: ModelCard, unit: PriceUnit, settings: Mapping[str, str | None]) -> Fraction | None:
-    """Micro-dollars per unit by the best line of that unit; None when no line applies."""
+def _rate(card: ModelCard, unit: PriceUnit, settings: Mapping[str, str | None]) -> int | None:
+    """Micro-dollars per million units by the best line of that unit; None when no line applies."""
     fitting = [(line, _match(line, settings)) for line in card.prices if line.unit == unit]
     applying = [(line, match) for line, match in fitting if match is not None]
     if not applying:
@@ -214,7 +213,7 @@ def _rate(card: ModelCard, unit: PriceUnit, settings: Mapping[str, str | None]) 
         best = max(applying, key=lambda pair: pair[0].micro_usd_per_million)[0]
     else:
         best = max(applying, key=lambda pair: (pair[1][0], -_limit(pair[0])))[0]
-    return Fraction(best.micro_usd_per_million, _MILLION)
+    return best.micro_usd_per_million
 
 
 def _match(line: PriceLine, settings: Mapping[str, str | None]) -> tuple[int, bool] | None:
