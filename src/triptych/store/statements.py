@@ -1,6 +1,7 @@
 """The statements that keep records, for both databases, and the rows that go with them."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Table, bindparam, false, func, select
@@ -14,7 +15,7 @@ from triptych.store import tables
 from triptych.store.codec import search_words, to_json
 from triptych.store.gallery_words import SEQ_BITS, gallery_row
 from triptych.store.prepared import Prepared
-from triptych.store.writer import Rows
+from triptych.store.writer import RowMaker, Rows
 
 _ORDER = (tables.runs, tables.tiles, tables.pictures, tables.attempts, tables.snapshots, tables.decisions, tables.picks,
           tables.gallery)  # fmt: skip
@@ -75,63 +76,17 @@ class Statements:
             for table in _ORDER
         }
 
-    def _rows(self, table: Table, values: Sequence[dict[str, Any]]) -> Rows:
-        return Rows(_ORDER.index(table), self._upserts[table.name], values)
+    def _rows(self, table: Table, made: Sequence[tuple[str, RowMaker]]) -> Rows:
+        return Rows(_ORDER.index(table), self._upserts[table.name], made)
 
     def run(self, run: RunRecord) -> Rows:
-        start = run.created_ms << SEQ_BITS
-        return self._rows(
-            tables.runs,
-            [
-                {
-                    "id": run.id,
-                    "seq_start": start,
-                    "seq_end": start + (1 << SEQ_BITS),
-                    "created_ms": run.created_ms,
-                    "source": run.source,
-                    "deleted": run.deleted,
-                    "words": " ".join(search_words(run.text)),
-                    "body": to_json(run),
-                    "project": run.settings.get("project"),
-                    "blind": run.settings.get("blind") is True and run.settings.get("opened") is not True,
-                }
-            ],
-        )
+        return self._rows(tables.runs, [(run.id, partial(_run, run))])
 
     def tiles(self, values: Sequence[TileRecord]) -> Rows:
-        return self._rows(
-            tables.tiles,
-            [
-                {
-                    "id": tile.id,
-                    "run_id": tile.run_id,
-                    "position": tile.position,
-                    "state": tile.state,
-                    "owner": tile.owner,
-                    "created_ms": tile.created_ms,
-                    "updated_ms": tile.updated_ms,
-                    "body": to_json(tile),
-                    "comes_from": tile.parent.tile if tile.parent is not None else tile.retry_of,
-                }
-                for tile in values
-            ],
-        )
+        return self._rows(tables.tiles, [(tile.id, partial(_tile, tile)) for tile in values])
 
     def pictures(self, values: Sequence[PictureRecord]) -> Rows:
-        return self._rows(
-            tables.pictures,
-            [
-                {
-                    "id": picture.id,
-                    "tile_id": picture.tile_id,
-                    "position": picture.position,
-                    "sha256": picture.sha256,
-                    "created_ms": picture.created_ms,
-                    "body": to_json(picture),
-                }
-                for picture in values
-            ],
-        )
+        return self._rows(tables.pictures, [(picture.id, partial(_picture, picture)) for picture in values])
 
     def tile(self, tile: TileRecord, pictures: Sequence[PictureRecord]) -> Sequence[Rows]:
         """A tile with pictures of it, which then are in the gallery."""
@@ -139,34 +94,79 @@ class Statements:
 
     def gallery(self, tile: TileRecord, pictures: Sequence[PictureRecord]) -> Rows:
         """The places of pictures in the gallery, with nothing said about them yet."""
-        return self._rows(tables.gallery, [gallery_row(tile, picture) for picture in pictures])
+        return self._rows(tables.gallery, [(one.id, partial(gallery_row, tile, one)) for one in pictures])
 
     def attempt(self, attempt: AttemptRecord) -> Rows:
-        return self._rows(
-            tables.attempts,
-            [
-                {
-                    "id": attempt.id,
-                    "tile_id": attempt.tile_id,
-                    "number": attempt.number,
-                    "endpoint": attempt.endpoint,
-                    "started_ms": attempt.started_ms,
-                    "ended_ms": attempt.ended_ms,
-                    "outcome": attempt.outcome,
-                    "body": to_json(attempt),
-                }
-            ],
-        )
+        return self._rows(tables.attempts, [(attempt.id, partial(_attempt, attempt))])
 
     def snapshot(self, id_: str, body: str) -> Rows:
-        return self._rows(tables.snapshots, [{"id": id_, "body": body}])
+        return self._rows(tables.snapshots, [(id_, lambda: {"id": id_, "body": body})])
 
     def decision(self, decision: Decision, tile_id: str) -> Rows:
-        return self._rows(
-            tables.decisions,
-            [{"id": decision.id, "tile_id": tile_id, "taken_ms": decision.taken_ms, "body": to_json(decision)}],
-        )
+        return self._rows(tables.decisions, [(decision.id, partial(_decision, decision, tile_id))])
 
     def pick(self, pick: PickRecord) -> Rows:
-        values = {name: getattr(pick, name) for name in ("id", "run_id", "task", "created_ms")}
-        return self._rows(tables.picks, [values | {"body": to_json(pick)}])
+        return self._rows(tables.picks, [(pick.id, partial(_pick, pick))])
+
+
+def _run(run: RunRecord) -> dict[str, Any]:
+    start = run.created_ms << SEQ_BITS
+    return {
+        "id": run.id,
+        "seq_start": start,
+        "seq_end": start + (1 << SEQ_BITS),
+        "created_ms": run.created_ms,
+        "source": run.source,
+        "deleted": run.deleted,
+        "words": " ".join(search_words(run.text)),
+        "body": to_json(run),
+        "project": run.settings.get("project"),
+        "blind": run.settings.get("blind") is True and run.settings.get("opened") is not True,
+    }
+
+
+def _tile(tile: TileRecord) -> dict[str, Any]:
+    return {
+        "id": tile.id,
+        "run_id": tile.run_id,
+        "position": tile.position,
+        "state": tile.state,
+        "owner": tile.owner,
+        "created_ms": tile.created_ms,
+        "updated_ms": tile.updated_ms,
+        "body": to_json(tile),
+        "comes_from": tile.parent.tile if tile.parent is not None else tile.retry_of,
+    }
+
+
+def _picture(picture: PictureRecord) -> dict[str, Any]:
+    return {
+        "id": picture.id,
+        "tile_id": picture.tile_id,
+        "position": picture.position,
+        "sha256": picture.sha256,
+        "created_ms": picture.created_ms,
+        "body": to_json(picture),
+    }
+
+
+def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "id": attempt.id,
+        "tile_id": attempt.tile_id,
+        "number": attempt.number,
+        "endpoint": attempt.endpoint,
+        "started_ms": attempt.started_ms,
+        "ended_ms": attempt.ended_ms,
+        "outcome": attempt.outcome,
+        "body": to_json(attempt),
+    }
+
+
+def _decision(decision: Decision, tile_id: str) -> dict[str, Any]:
+    return {"id": decision.id, "tile_id": tile_id, "taken_ms": decision.taken_ms, "body": to_json(decision)}
+
+
+def _pick(pick: PickRecord) -> dict[str, Any]:
+    values = {name: getattr(pick, name) for name in ("id", "run_id", "task", "created_ms")}
+    return values | {"body": to_json(pick)}

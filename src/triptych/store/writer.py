@@ -26,13 +26,21 @@ _OWN_FAULT = (IntegrityError, DataError, ProgrammingError, InterfaceError)
 _OWN_FAULT_NAMES = tuple(kind.__name__ for kind in _OWN_FAULT)
 
 
+RowMaker = Callable[[], Mapping[str, Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows for one statement. Statements with a lower `rank` run first: parents before children."""
+    """Rows for one statement, by the ids of their records. Statements with a lower `rank` run first: parents before
+    children. A row is made in the writer's thread, and not at all when the same transaction has a later one of its record."""
 
     rank: int
     statement: Prepared
-    values: Sequence[Mapping[str, Any]]
+    made: Sequence[tuple[str, RowMaker]]
+
+    @property
+    def values(self) -> list[Mapping[str, Any]]:
+        return [make() for _, make in self.made]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +164,13 @@ class Writer:
     def _together(self, batch: list[Write]) -> list[Any]:
         with self._transaction() as connection:
             self._lock(connection, batch)
-            by_rank: dict[int, tuple[Prepared, list[Mapping[str, Any]]]] = {}
+            by_rank: dict[int, tuple[Prepared, dict[str, RowMaker]]] = {}
             for write in batch:
                 for rows in write.rows:
-                    by_rank.setdefault(rows.rank, (rows.statement, []))[1].extend(rows.values)
-            for _, (statement, values) in sorted(by_rank.items()):
-                # By id, so that two programs which write the same records never wait for each other in a ring; the
-                # sort is stable, so the last write of a record stays the last.
-                statement.run(connection, sorted(values, key=_id_of))
+                    by_rank.setdefault(rows.rank, (rows.statement, {}))[1].update(rows.made)  # the last of each record
+            for _, (statement, made) in sorted(by_rank.items(), key=_rank_of):
+                # By id, so that two programs which write the same records never wait for each other in a ring.
+                statement.run(connection, [make() for _, make in sorted(made.items(), key=_id_of)])
             return [write.call(connection) if write.call else None for write in batch]
 
     def _one_by_one(self, batch: list[Write]) -> list[Any]:
@@ -202,8 +209,12 @@ def _raised() -> tuple[type[Exception], ...]:
     return (SQLAlchemyError, *driver_errors(), TriptychError, OverflowError, ValueError, TypeError)
 
 
-def _id_of(row: Mapping[str, Any]) -> str:
-    return str(row["id"])
+def _id_of(row: tuple[str, RowMaker]) -> str:
+    return row[0]
+
+
+def _rank_of(rows: tuple[int, Any]) -> int:
+    return rows[0]
 
 
 def _is_own_fault(error: BaseException) -> bool:
