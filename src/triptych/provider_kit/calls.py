@@ -1,11 +1,12 @@
 """What became of one outbound call: status, time, and the name that the provider itself gave it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from triptych.http.message import StreamHead
 from triptych.spec.clock import Clock
 from triptych.spec.model import Answered, CallEvent, WireRecord
+from triptych.spec.replacing import replace
 
 REQUEST_ID_HEADERS = (
     "x-request-id", "request-id", "x-fal-request-id", "x-amzn-requestid", "apim-request-id", "cf-ray",

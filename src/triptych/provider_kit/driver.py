@@ -7,7 +7,7 @@ happens: what to do about a fate that nobody knows is for the caller to decide. 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -36,6 +36,7 @@ from triptych.spec.errors import (
 )
 from triptych.spec.image import Adjustment, ImageRequest, ImageResult, ItemFailure
 from triptych.spec.model import Accepted, CallContext, JobHandle, KeyCheck, ModelCard, Progress, Sent, WireRecord
+from triptych.spec.replacing import replace
 from triptych.spec.secret import Secret
 
 _T = TypeVar("_T")

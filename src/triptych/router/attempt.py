@@ -5,7 +5,7 @@ but for a job that is left to be resumed by the next process.
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -23,6 +23,7 @@ from triptych.spec.errors import AmbiguousError, StorageError, TriptychError
 from triptych.spec.ids import new_id
 from triptych.spec.image import ImageResult, Operation
 from triptych.spec.model import Accepted, CallContext, CallEvent, ImageModel, JobHandle, Sent
+from triptych.spec.replacing import replace
 from triptych.spec.routing import Arrived, Attempt, AttemptEvent
 
 _log = structlog.get_logger(__name__)

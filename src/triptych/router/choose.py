@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from triptych.router.book import PolicyBook
@@ -17,6 +17,7 @@ from triptych.spec.clock import Clock
 from triptych.spec.errors import OverloadedError
 from triptych.spec.ids import new_id
 from triptych.spec.image import ImageRequest
+from triptych.spec.replacing import replace
 from triptych.spec.routing import Decided, Decision, Features, Policy, Tell, Waiting
 from triptych.store.base import RecordStore
 

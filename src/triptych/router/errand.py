@@ -1,12 +1,13 @@
 """One routed request on its way: what stays the same for all its calls, and the list of its attempts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from triptych.router.budget import Payer
 from triptych.router.fold import HealthEvent
 from triptych.router.registry import Endpoint
 from triptych.spec.image import Billed, Cost, Operation
+from triptych.spec.replacing import replace
 from triptych.spec.routing import Attempt, AttemptEnded, AttemptStarted, Hedge, Policy, Tell
 
 DETACH = "detach"

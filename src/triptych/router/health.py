@@ -6,7 +6,7 @@ here as they happen and by anybody else from the receipts. It begins anew with e
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from triptych.router.fold import EndpointHealth, EventKind, Fold, HealthEvent, HealthRules, Record, sign_of
@@ -14,6 +14,7 @@ from triptych.spec.clock import Clock
 from triptych.spec.errors import TriptychError
 from triptych.spec.ids import new_id
 from triptych.spec.image import Operation
+from triptych.spec.replacing import replace
 from triptych.spec.routing import Breaker
 
 Light = Literal["green", "grey", "amber", "red"]

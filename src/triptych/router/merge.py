@@ -5,7 +5,7 @@ terms stay with their attempts and pictures.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 
 from triptych.router.parts import Outcome
 from triptych.router.registry import Endpoint
@@ -24,6 +24,7 @@ from triptych.spec.image import (
     Usage,
 )
 from triptych.spec.model import LANES
+from triptych.spec.replacing import replace
 from triptych.spec.routing import Attempt, Decision, RoutedResult
 
 _TELLING: tuple[FailureClass, ...] = ("ambiguous", "blocked", "failed", "rejected", "overloaded", "not_sent")

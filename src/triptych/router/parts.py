@@ -1,11 +1,12 @@
 """A request for several pictures as calls that one endpoint takes, and what each of them came to."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from triptych.router.price import Price
 from triptych.spec.errors import TriptychError
 from triptych.spec.image import Cost, ImageRequest, ImageResult, later_seed
 from triptych.spec.model import ModelCard
+from triptych.spec.replacing import replace
 from triptych.spec.routing import NO_FEES, Fees
 
 

@@ -1,7 +1,7 @@
 """All endpoints as a decision sees them, for one request."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -17,6 +17,7 @@ from triptych.router.sealed import Sealed, seal
 from triptych.spec.errors import BadRequestError
 from triptych.spec.image import Adjustment, ImageRequest, Operation
 from triptych.spec.model import Lane, ModelCard
+from triptych.spec.replacing import replace
 from triptych.spec.routing import EndpointState, Features, LatencySource, Policy, Reason, Snapshot
 
 _SIZE_FIELDS = frozenset({"size", "aspect_ratio", "resolution"})

@@ -1,7 +1,6 @@
 """What the router tells about a tile while it works, as state: stored first, announced after."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 
@@ -9,6 +8,7 @@ from triptych.spec.clock import Clock
 from triptych.spec.errors import StorageError
 from triptych.spec.model import Accepted, Answered, CallEvent, JobHandle, ModelCard, Progress, Sent, WireRecord
 from triptych.spec.records import AttemptRecord, TileRecord, TileState
+from triptych.spec.replacing import replace
 from triptych.spec.routing import (
     Attempt,
     AttemptEnded,

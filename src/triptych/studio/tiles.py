@@ -6,7 +6,6 @@ queued ─▶ sent ─▶ working ─▶ receiving ─▶ done
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import structlog
@@ -17,6 +16,7 @@ from triptych.spec.clock import Clock
 from triptych.spec.errors import BudgetError, CancelledByUserError, EmptyAnswerError, StorageError, TriptychError
 from triptych.spec.image import UNKNOWN_COST, ImageRequest
 from triptych.spec.records import FINAL_STATES, PictureRecord, TileRecord, TileState
+from triptych.spec.replacing import replace
 from triptych.spec.routing import Arrived, Leg, RoutedResult, RouteEvent, Tell
 from triptych.store.base import RecordStore
 from triptych.studio.arrivals import Arrivals
