@@ -11,7 +11,7 @@ export type Tile = {
   endpoint: string | null; lane: string | null; progress: number | null; queue_position: number | null; eta_s: number | null; note: string | null;
   preview: string | null; started_ms: number | null; ended_ms: number | null; typical_seconds: [number, number] | null;
   estimate: Cost | null; cost: Cost | null; fee_micro_usd: number; fee_estimate_micro_usd: number; billed: 'yes' | 'no' | 'unknown'; images: Picture[]; adjustments: Adjustment[]; error: TileError | null;
-  retry: { in_s: number; attempt: number; of: number; until_ms: number } | null; retry_of: string | null; cancellable: boolean; draft: string | null; final: boolean;
+  retry: { in_s: number; attempt: number; of: number; until_ms: number } | null; retry_of: string | null; cancellable: boolean; draft: string | null; final: boolean; imported: { maker: string; file: string; source: string | null; job: string | null; model: string | null; seed: string | null } | null;
 };
 export type TileSignal = Signal<Tile>;
 export type Note = { kind: string; token: string | null; message: string };
