@@ -143,9 +143,13 @@ def test_a_format_is_drawn_on_beyond_the_edges(place: Place) -> None:
     kit = kit_of(place, "a lighthouse", "16x9")
     wish = {"format": kit["formats"][0]["id"], "way": "outpaint", "models": [MODELS[0]]}
     assert place.post(f"/api/kits/{kit['id']}/plan", wish).json()["allowed"] is True
-    run = place.post(f"/api/kits/{kit['id']}/takes", wish).json()
+    for wrong in (-1, 1001, True, "left"):
+        assert place.post(f"/api/kits/{kit['id']}/takes", wish | {"at": wrong}).status_code == 400
+    run = place.post(f"/api/kits/{kit['id']}/takes", wish | {"at": 0}).json()
     tile = place.ended(run["tiles"][0]["id"])
     assert tile["state"] == "done", tile["error"]
+    framed = place.do(place.app.studio.pictures.bytes_of(run["settings"]["images"][0]["sha256"]))
+    assert Image.open(io.BytesIO(framed)).convert("RGB").getpixel((0, 500)) != (128, 128, 128)  # it lies at the left
     assert run["settings"]["mask"]
     found = place.get(f"/api/kits/{kit['id']}").json()["formats"][0]
     assert found["takes"][1]["way"] == "outpaint"

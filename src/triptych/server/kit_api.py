@@ -207,7 +207,10 @@ def _wish(body: Mapping[str, Any]) -> Wish:
         raise BadRequestError(f"way takes {', '.join(get_args(Way))}.", param="way")
     if not isinstance(models, list) or not all(isinstance(each, str) for each in models):
         raise BadRequestError("models must be a list of names.", param="models")
-    return Wish(format=_text(body, "format"), way=way, models=tuple(models), text=_maybe(body, "text"))
+    at = body.get("at", 500)
+    if type(at) is not int or not 0 <= at <= 1000:
+        raise BadRequestError("at takes a whole number from 0 to 1000.", param="at")
+    return Wish(format=_text(body, "format"), way=way, models=tuple(models), text=_maybe(body, "text"), at=at)
 
 
 def _kind(said: Mapping[str, str]) -> FileType:

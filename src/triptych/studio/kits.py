@@ -34,12 +34,14 @@ _GROUPS = re.compile(r"[\\{}]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is to be made of a format: how, by which models, with which words (None: those that are proposed)."""
+    """What is to be made of a format: how, by which models, with which words (None: those that are proposed). `at` is where
+    an outpainted picture lies in its frame, in thousandths of the free space from the left or the top."""
 
     format: str
     way: Way
     models: tuple[str, ...]
     text: str | None = None
+    at: int = 500
 
 
 class Kits:
@@ -187,8 +189,8 @@ class Kits:
             role: Role = _ROLE if wish.way == "again" else "edit"
             return Asked(text=f"{text} --ar {made.ratio}", models=wish.models, project=kit.project, parent=parent,
                          images=(PictureRef(sha256=picture.sha256, role=role),))  # fmt: skip
-        x, y = take_of(made, made.takes[0].id).focus
-        framed = await self._outpaint.frame(picture.sha256, AspectRatio.parse(made.ratio), x=x / 1000, y=y / 1000)
+        at = wish.at / 1000
+        framed = await self._outpaint.frame(picture.sha256, AspectRatio.parse(made.ratio), x=at, y=at)
         return replace(asked_to_extend(framed, models=wish.models, text=text, parent=parent), project=kit.project)
 
     # Inside.

@@ -94,7 +94,7 @@ const place = (focus, free) => free < .0005 ? 50 : 100 * Math.max(0, Math.min(fr
 function Card({ f, of }) {
   const take = f.takes.find(t => t.id === f.chosen) ?? f.takes[0], live = now(take), p = take.picture, named = names.value?.[f.id] ?? f.file;
   const state = live && !p ? live.state : take.state, said = votes.value?.pictures.filter((/** @type {any} */ v) => v.format === f.id) ?? [];
-  return html`<li class="card" id=${f.id}><header><h3>${f.title}</h3><span class="sub">${f.use}</span><span class="num">${f.width} × ${f.height}</span>
+  return html`<li class="card" id=${f.id}><header><h2>${f.title}</h2><span class="sub">${f.use}</span><span class="num">${f.width} × ${f.height}</span>
       ${h(Tool, { icon: 'x', label: `Take ${f.title} out of the kit`, class: 'tiny', onClick: () => change('DELETE', `/formats/${f.id}`) })}</header>
     ${p ? h(Frame, { f, take, p, of }) : html`<div class="plate" style=${{ aspectRatio: `${f.width} / ${f.height}`, '--tall': Math.min(1, f.width / f.height) }}><p class="sub">${state === 'done' || state === 'gone' ? 'There is no picture.' : s.FINAL.has(state) ? live?.error?.message ?? take.error?.message ?? 'No picture came.' : 'On its way…'}</p></div>`}
     <div class="takes" role="group" aria-label=${`Takes of ${f.title}`}>${f.takes.map((t, i) => h(Choice, { key: t.id, t, i, f }))}

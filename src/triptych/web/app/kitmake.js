@@ -11,6 +11,7 @@ import { Icon, Remark, Tool, h, html } from './ui.js';
 /** @import { Model } from './types' */
 
 const WAYS = [['outpaint', 'Outpaint', 'The picture stays as it is; what is beyond its edges is drawn.'], ['again', 'Make again', 'The same words in the new shape, with the key visual as reference.']];
+const PLACES = /** @type {[number, string][]} */ ([[0, 'Left or top'], [500, 'In the middle'], [1000, 'Right or bottom']]);
 /** @param {Model} m */
 const able = m => ['ready', 'limited'].includes(m.state) && m.capabilities?.operations?.includes('edit');
 
@@ -22,9 +23,10 @@ export function Make({ of, from, close }) {
   const box = useRef(/** @type {any} */ (null)), way = useSignal('outpaint'), texts = useSignal(of.texts), busy = useSignal(false), plans = useSignal(/** @type {any[] | null} */ (null));
   const models = s.models.value.filter(able), picked = useSignal(new Set(s.selected.peek().filter(id => models.some(m => m.id === id))));
   const formats = useSignal(new Set(of.formats.filter(f => f.id === from || !from && !fits(f, of)).map(f => f.id)));
+  const at = useSignal(500);
   const full = (/** @type {import('./kit.js').Format} */ f) => way.value === 'outpaint' && fits(f, of);
-  useLayoutEffect(() => { const by = /** @type {any} */ (document.activeElement); box.current.showModal(); return () => by?.isConnected && by.focus(); }, []);
-  const wishes = of.formats.filter(f => formats.value.has(f.id) && !full(f)).map(f => ({ format: f.id, way: way.value, models: models.filter(m => picked.value.has(m.id)).map(m => m.id), text: texts.value[way.value] }));
+  useLayoutEffect(() => { const by = /** @type {any} */ (document.activeElement), el = box.current; el.showModal(); return () => { el.close(); if (by?.isConnected) by.focus(); }; }, []);
+  const wishes = of.formats.filter(f => formats.value.has(f.id) && !full(f)).map(f => ({ format: f.id, way: way.value, models: models.filter(m => picked.value.has(m.id)).map(m => m.id), text: texts.value[way.value], ...(way.value === 'outpaint' ? { at: at.value } : {}) }));
   const asked = JSON.stringify(wishes), empty = !texts.value[way.value].trim() ? 'Say what the picture should show.' : !wishes.length ? 'Choose at least one format that the picture does not fill.' : !wishes[0]?.models.length ? 'Choose at least one model.' : '';
   useEffect(() => {
     plans.value = null;
@@ -57,6 +59,7 @@ export function Make({ of, from, close }) {
       <div class="seg" role="group" aria-label="How">${WAYS.map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${way.value === id} onClick=${() => { way.value = id; }}>${name}</button>`)}</div>
       <p class="sub">${WAYS.find(([id]) => id === way.value)?.[2]}</p>
       <div class="models" role="group" aria-label="Formats to make">${of.formats.map(f => html`<label class="chip" key=${f.id} data-state=${full(f) ? 'off' : 'ready'}><input class="vh" type="checkbox" disabled=${full(f)} checked=${formats.value.has(f.id) && !full(f)} onChange=${() => flip(formats, f.id)} /><span class="name">${f.title}</span>${full(f) ? html`<span class="word">filled already</span>` : html`<span class="num">${f.width} × ${f.height}</span>`}</label>`)}</div>
+      ${way.value === 'outpaint' && html`<div class="seg" role="group" aria-label="Where the picture lies in the new shape">${PLACES.map(([to, name]) => html`<button type="button" key=${to} aria-pressed=${at.value === to} onClick=${() => { at.value = to; }}>${name}</button>`)}</div>`}
       <label for="make-text">Words</label><textarea id="make-text" rows="3" value=${texts.value[way.value]} onInput=${(/** @type {any} */ e) => { texts.value = { ...texts.value, [way.value]: e.currentTarget.value }; }}></textarea>
       <div class="models" role="group" aria-label="Models to make them">${models.map(m => html`<label class="chip" key=${m.id} data-state=${m.state}><input class="vh" type="checkbox" checked=${picked.value.has(m.id)} onChange=${() => flip(picked, m.id)} /><span class="name">${m.name}</span><span class="num">${m.free ? 'free' : m.price_micro_usd === null ? '?' : money(m.price_micro_usd)}</span></label>`)}
         ${!models.length && html`<p class="sub">No model that starts from a picture is ready. Crops need none.</p>`}</div>
