@@ -2,9 +2,12 @@
 
 import sys
 
+from triptych.cli.begin import loaded
 from triptych.cli.commands import app
 from triptych.cli.output import Exit, fail
 from triptych.spec.errors import TriptychError
+
+loaded()
 
 
 def main() -> None:
