@@ -35,4 +35,4 @@ def open_kits(
         Kits(store.kits, studio, outpaint, clock),
         KitFiles(studio, store.receipts, workshop, credentials, clock),
     )
-    return KitDesk(kits=kits, files=files, clients=KitClients(kits, files, studio, clock))
+    return KitDesk(kits=kits, files=files, clients=KitClients(kits, files, studio, clock, store.gallery.alt))

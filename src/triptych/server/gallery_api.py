@@ -13,11 +13,13 @@ from triptych.server.body import json_object, whole_body
 from triptych.server.studio_api import reply
 from triptych.spec.errors import BadRequestError
 from triptych.spec.gallery import Marks, Verdict
+from triptych.spec.json import JsonObject
 from triptych.studio.gallery import MOST_PAGE, MarkChange
 from triptych.studio.search import FIELDS
 
 MAX_BODY = 4 << 20
 _MOST_DIGITS = 19
+_MOST_TOLD = 500  # pictures in one event; after more a page asks again
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -36,6 +38,7 @@ class GalleryApi:
             Route("/api/gallery/ids", self.ids),
             Route("/api/gallery/fields", self.fields),
             Route("/api/gallery/similar/{id}", self.similar),
+            Route("/api/gallery/marks", self.marks),
         ]
 
     def _change(self, handler: Handler) -> Handler:
@@ -69,16 +72,29 @@ class GalleryApi:
     async def similar(self, request: Request) -> Response:
         return reply(await self._app.gallery.similar(request.path_params["id"]))
 
+    async def marks(self, request: Request) -> Response:
+        names = request.query_params.get("pictures", "").split(",")
+        return reply({"pictures": await self._app.gallery.marks(names)})
+
     async def change(self, request: Request) -> Response:
         body = json_object(await whole_body(request, MAX_BODY))
-        return reply(await self._app.gallery.change(_names(body, "pictures"), change_of(body)))
+        return self._told(await self._app.gallery.change(_names(body, "pictures"), change_of(body)))
+
+    def _told(self, answer: JsonObject) -> Response:
+        """The answer, which every page hears of: a picture shows in other views, too."""
+        pictures = answer["pictures"]
+        if isinstance(pictures, Mapping) and len(pictures) <= _MOST_TOLD:
+            self._app.bus.publish("marks", {"pictures": pictures})
+        else:
+            self._app.bus.publish("marks", {"pictures": {}})
+        return reply(answer)
 
     async def restore(self, request: Request) -> Response:
         body = json_object(await whole_body(request, MAX_BODY))
         before = body.get("before")
         if not isinstance(before, dict):
             raise BadRequestError("before must be what a change answered.", param="before")
-        return reply(await self._app.gallery.restore({str(id_): marks_of(state) for id_, state in before.items()}))
+        return self._told(await self._app.gallery.restore({str(id_): marks_of(state) for id_, state in before.items()}))
 
 
 def change_of(body: Mapping[str, Any]) -> MarkChange:
@@ -88,12 +104,15 @@ def change_of(body: Mapping[str, Any]) -> MarkChange:
         raise BadRequestError("trashed must be true or false.", param="trashed")
     if project is not None and not isinstance(project, str):
         raise BadRequestError("project must be a name, or the empty text for none.", param="project")
+    alt = body.get("alt")
+    if alt is not None and not isinstance(alt, str):
+        raise BadRequestError("alt must be a text, or the empty text for the prompt.", param="alt")
     change = MarkChange(
         stars=_stars(body.get("stars")), verdict=_verdict(body.get("verdict")), add_tags=_names(body, "add_tags"),
-        remove_tags=_names(body, "remove_tags"), project=project, trashed=trashed,
+        remove_tags=_names(body, "remove_tags"), project=project, trashed=trashed, alt=alt,
     )  # fmt: skip
     if change == MarkChange():
-        raise BadRequestError("Nothing is to be changed.", hint="Give stars, verdict, add_tags, remove_tags, project or trashed.",
+        raise BadRequestError("Nothing is to be changed.", hint="Give stars, verdict, add_tags, remove_tags, project, alt or trashed.",
                               param="stars")  # fmt: skip
     return change
 
@@ -102,11 +121,15 @@ def marks_of(state: Any) -> Marks:
     """Marks as a change answered them. Raises BadRequestError."""
     if not isinstance(state, dict):
         raise BadRequestError("before must give each picture its marks.", param="before")
-    trashed, project = state.get("trashed_ms"), state.get("project")
-    if not (trashed is None or _is_whole(trashed)) or not (project is None or isinstance(project, str)):
+    trashed, project, alt = state.get("trashed_ms"), state.get("project"), state.get("alt")
+    if (
+        not (trashed is None or _is_whole(trashed))
+        or not (project is None or isinstance(project, str))
+        or not (alt is None or isinstance(alt, str))
+    ):
         raise BadRequestError("before has marks that a change did not answer.", param="before")
     return Marks(stars=_stars(state.get("stars")) or 0, verdict=_verdict(state.get("verdict")) or "open",
-                 tags=_names(state, "tags"), project=project, trashed_ms=trashed)  # fmt: skip
+                 tags=_names(state, "tags"), project=project, trashed_ms=trashed, alt=alt)  # fmt: skip
 
 
 def _is_whole(value: Any) -> bool:

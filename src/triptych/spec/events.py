@@ -6,9 +6,10 @@ from typing import Literal
 
 from triptych.spec.json import Json
 
-EventType = Literal["run", "hidden", "tile", "models", "spend", "lineage", "reset"]
+EventType = Literal["run", "hidden", "tile", "models", "spend", "lineage", "marks", "reset"]
 """`run` a run with all its tiles · `hidden` a run went out of sight · `tile` changed fields of one tile · `models` the model list changed ·
-`spend` the totals changed · `lineage` a key visual was chosen or dropped · `reset` what was asked for is gone: load everything anew."""
+`spend` the totals changed · `lineage` a key visual was chosen or dropped · `marks` what people say
+of pictures, none named when there were many · `reset` what was asked for is gone: load everything anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,15 @@ Between = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """What a person says about a picture. `trashed_ms` is when it was thrown away, None while it is not."""
+    """What a person says about a picture. `trashed_ms` is when it was thrown away, None while it is not; `alt` says in
+    words what it shows, None where the prompt does."""
 
     stars: int = 0  # 0 to 5
     verdict: Verdict = "open"
     tags: tuple[str, ...] = ()
     project: str | None = None
     trashed_ms: int | None = None
+    alt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

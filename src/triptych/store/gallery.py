@@ -34,7 +34,15 @@ _CHUNK = 500  # names in one IN (…)
 _SLACK = 2  # per cent by which a picture's shape may differ from the one looked for
 _HASH = re.compile(r'"([0-9a-f]{64})"')
 _table = tables.gallery
-_MARKS = (_table.c.id, _table.c.stars, _table.c.verdict, _table.c.tags, _table.c.project, _table.c.trashed_ms)
+_MARKS = (
+    _table.c.id,
+    _table.c.stars,
+    _table.c.verdict,
+    _table.c.tags,
+    _table.c.project,
+    _table.c.trashed_ms,
+    _table.c.alt,
+)
 
 
 class Reader(Protocol):
@@ -95,6 +103,11 @@ class GalleryStore:
             return len(there)
 
         return await self._writer.call(write, locked=True)
+
+    async def alt(self, picture_id: str) -> str | None:
+        """What a person says that a picture shows."""
+        query = select(_table.c.alt).where(_table.c.id == picture_id)
+        return await self._read(lambda db: db.execute(query).scalar())
 
     async def tags(self) -> tuple[str, ...]:
         """Every tag that is in use, by name."""
@@ -287,7 +300,7 @@ def _names(body: str) -> tuple[str, ...]:
 
 def _read_marks(row: Any) -> Marks:
     return Marks(stars=row.stars, verdict=row.verdict, tags=_names(row.tags), project=row.project,
-                 trashed_ms=row.trashed_ms)  # fmt: skip
+                 trashed_ms=row.trashed_ms, alt=row.alt)  # fmt: skip
 
 
 def _marks(db: Connection, ids: Sequence[str]) -> dict[str, Marks]:
@@ -307,7 +320,7 @@ def _put(db: Connection, marks: Mapping[str, Marks]) -> None:
     for id_, each in marks.items():
         values = {
             "stars": each.stars, "verdict": each.verdict, "tags": to_json(list(each.tags)), "project": each.project,
-            "trashed_ms": each.trashed_ms, "notes": notes(each), "signs": signs(each, colours[id_]),
+            "trashed_ms": each.trashed_ms, "alt": each.alt, "notes": notes(each), "signs": signs(each, colours[id_]),
         }  # fmt: skip
         db.execute(update(_table).where(_table.c.id == id_).values(**values))
 

@@ -30,7 +30,7 @@ def gallery_row(tile: TileRecord, picture: PictureRecord) -> dict[str, Any]:
         "id": picture.id, "seq_start": start, "seq_end": start + (1 << SEQ_BITS), "tile_id": tile.id,
         "run_id": tile.run_id, "sha256": picture.sha256, "created_ms": picture.created_ms, "width": picture.width,
         "height": picture.height, "cost_micro_usd": cost, "stars": 0, "verdict": "open", "trashed_ms": None,
-        "shape": None, "tone": None, "colours": "", "tags": "[]", "notes": "", "signs": signs(Marks(), ""),
+        "shape": None, "tone": None, "colours": "", "tags": "[]", "alt": None, "notes": "", "signs": signs(Marks(), ""),
         "words": " ".join(word for text in texts for word in search_words(text)),
         "facts": " ".join([*(_MODEL + word for word in model), *_references(tile.request.get("images"))]),
     }  # fmt: skip

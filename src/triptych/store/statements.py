@@ -32,6 +32,7 @@ _MARKED = (
     "tone",
     "colours",
     "tags",
+    "alt",
     "notes",
     "signs",
 )

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from triptych.spec.records import FINAL_STATES
 
 VERSION_TABLE = "triptych_version"
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 """Every schema this program knows, oldest first; the last one is the schema it works with. Held by a test against the
 migration scripts, so that opening a database that is up to date does not have to load them."""
 
@@ -105,6 +105,7 @@ gallery = Table(
     Column("tone", String),
     Column("colours", String, nullable=False),
     Column("tags", Text, nullable=False),
+    Column("alt", Text),  # None: the prompt says what it shows
     # What is searched: `words` of the prompt and model, `facts` of the tile, `notes` of the tags, `signs` of the marks.
     Column("words", Text, nullable=False),
     Column("facts", Text, nullable=False),

@@ -24,7 +24,7 @@ MOST_AT_ONCE = 10_000
 """Pictures that one call may change."""
 MOST_PAGE = 200
 TRASH_MS = 30 * 24 * 3_600_000
-_MOST_TAGS, _MOST_LETTERS, _MOST_STARS = 40, 60, 5
+_MOST_TAGS, _MOST_LETTERS, _MOST_STARS, _MOST_ALT = 40, 60, 5, 1000
 _SIMILAR, _FAR = 60, 20  # pictures at most, and the difference of 64 bits from which two are not alike
 _ADOPTED, _LOOKED, _EVERY_MS = 500, 50, 3_600_000
 _NOT_SEEN = Print(shape="", tone="#808080")
@@ -40,7 +40,7 @@ class Looker(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkChange:
     """What to change; None leaves a thing as it is. `project` may be the empty text, for none; `trashed` throws away or
-    takes back."""
+    takes back; `alt` may be the empty text, for the prompt."""
 
     stars: int | None = None
     verdict: Verdict | None = None
@@ -48,6 +48,7 @@ class MarkChange:
     remove_tags: tuple[str, ...] = ()
     project: str | None = None
     trashed: bool | None = None
+    alt: str | None = None
 
 
 class Gallery:
@@ -108,6 +109,11 @@ class Gallery:
         _check(ids, change)
         before = await self._store.change(ids, self._changed(change))
         return {"before": _states(before), "pictures": await self._states_of(ids)}
+
+    async def marks(self, ids: Sequence[str]) -> JsonObject:
+        """What is said about pictures, of those that are there."""
+        _count(ids)
+        return await self._states_of(ids)
 
     async def restore(self, states: Mapping[str, Marks]) -> JsonObject:
         """Gives pictures the marks that they had."""
@@ -171,7 +177,7 @@ class Gallery:
             return Marks(
                 stars=marks.stars if change.stars is None else change.stars, verdict=change.verdict or marks.verdict,
                 tags=tuple(there.values())[:_MOST_TAGS], project=marks.project if change.project is None else change.project or None,
-                trashed_ms=trashed,
+                trashed_ms=trashed, alt=marks.alt if change.alt is None else change.alt.strip() or None,
             )  # fmt: skip
 
         return apply
@@ -230,7 +236,7 @@ def _text(seq: int | None) -> str | None:
 
 def _state(marks: Marks) -> JsonObject:
     return {"stars": marks.stars, "verdict": marks.verdict, "tags": list(marks.tags), "project": marks.project,
-            "trashed_ms": marks.trashed_ms}  # fmt: skip
+            "trashed_ms": marks.trashed_ms, "alt": marks.alt}  # fmt: skip
 
 
 def _states(marks: Mapping[str, Marks]) -> JsonObject:
@@ -250,6 +256,8 @@ def _check(ids: Sequence[str], change: MarkChange) -> None:
         raise BadRequestError(
             f"verdict is {change.verdict!r}; it takes {', '.join(get_args(Verdict))}.", param="verdict"
         )
+    if change.alt is not None and len(change.alt) > _MOST_ALT:
+        raise BadRequestError(f"alt has {len(change.alt)} letters; the limit is {_MOST_ALT}.", param="alt")
     if change.project:
         read_project("project", change.project)
     for tag in change.add_tags:

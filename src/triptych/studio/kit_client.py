@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -41,8 +41,11 @@ class Asked:
 class KitClients:
     """One per process. Every method may raise StorageError, and NotFoundError for a kit or sheet that is not there."""
 
-    def __init__(self, kits: Kits, files: KitFiles, studio: Studio, clock: Clock) -> None:
-        self._kits, self._files, self._studio, self._clock = kits, files, studio, clock
+    def __init__(
+        self, kits: Kits, files: KitFiles, studio: Studio, clock: Clock, alt: Callable[[str], Awaitable[str | None]]
+    ) -> None:
+        """`alt` is what a person says that a picture shows, by its id; None where the prompt says it."""
+        self._kits, self._files, self._studio, self._clock, self._alt = kits, files, studio, clock, alt
 
     async def create(self, kit_id: str, asked: Asked) -> SheetRecord:
         """Writes down what stands under which letter of a new sheet. Raises ConflictError where there is nothing to show."""
@@ -155,7 +158,8 @@ class KitClients:
         else:
             data, size = await self._files.rendered(found, side, kind, _QUALITY), (found.made.width, found.made.height)
             title = f"{found.title}, {found.made.width} \u00d7 {found.made.height}"
-        alt = f"Picture {shown.letter}" if sheet.blind else str(view.record.request.get("prompt", ""))[:_MOST_ALT]
+        said = await self._alt(record.id) or str(view.record.request.get("prompt", ""))
+        alt = f"Picture {shown.letter}" if sheet.blind else said[:_MOST_ALT]
         facts = () if sheet.blind else _facts(view, prices=sheet.options.get("prices") == "1")
         return SheetPicture(letter=shown.letter, data=data, media_type=kind, width=size[0], height=size[1], alt=alt,
                             title=found.title if sheet.blind and found else "" if sheet.blind else title, facts=facts)  # fmt: skip
