@@ -12,7 +12,9 @@ from PIL import Image
 from tests.integration.place import Place
 from tests.integration.test_picks import MODELS, pictures_of
 
+from triptych.imaging.credentials import installed
 from triptych.network.receipt import read
+from triptych.network.verify import Evidence, verify
 from triptych.studio.kit_sidecar import Sidecar
 
 
@@ -85,6 +87,39 @@ def test_the_recipe_can_be_switched_off(place: Place) -> None:
     assert MODELS[0].encode() not in data
     assert side["files"][0]["recipe_in_file"] is False
     assert side["files"][0]["content_credentials"] == "off"
+
+
+@pytest.mark.skipif(not installed(), reason="c2pa-python is not installed")
+def test_content_credentials_of_a_derived_file_name_the_original_and_its_receipt(place: Place) -> None:
+    kit = kit_of(place, "a kettle by a window", "4x5")
+    archive, side = exported(place, kit, type="webp")
+    (told,) = side["files"]
+    assert told["content_credentials"] == "embedded"
+    said = place.do(place.app.workshop.read_credentials(archive.read(told["file"])))
+    assert said["state"] == "untrusted"  # its own signer, on nobody's list; everything else holds
+    assert said["ingredients"] == 1
+    assert said["assertions"]["org.triptych.receipt-of-source"]["receipt"] == told["receipt"]["id"]
+    assert said["assertions"]["org.triptych.receipt-of-source"]["picture_sha256"] == side["originals"][0]["sha256"]
+    assert "org.triptych.receipt" not in said["assertions"]
+    done = [action["action"] for action in said["assertions"]["c2pa.actions.v2"]["actions"]]
+    assert done == ["c2pa.opened", "c2pa.cropped", "c2pa.resized", "c2pa.transcoded"]
+    original = archive.read(side["originals"][0]["file"])
+    evidence = Evidence(receipt=archive.read(told["receipt"]["file"]), images={"original": original})
+    verdicts = {line.what: line.verdict for line in verify(evidence).lines}
+    assert [verdict for what, verdict in verdicts.items() if what.startswith("image")] == ["proved"], verdicts
+
+
+def test_a_picture_made_elsewhere_is_delivered_without_a_receipt(place: Place) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (640, 640), (200, 120, 40)).save(out, "PNG")
+    tile = place.send("POST", "/api/imports?name=clay.png", content=out.getvalue()).json()["tile"]
+    kit = place.post("/api/kits", {"picture": tile["images"][0]["id"], "formats": ["640x640", "16x9"]}).json()
+    archive, side = exported(place, kit, recipe="0")
+    assert [(each["receipt"], each["signed"], each["cost_micro_usd"]) for each in side["files"]] == [
+        (None, False, None)
+    ] * 2
+    assert archive.read(side["files"][0]["file"]) == out.getvalue()
+    assert side["originals"][0]["receipt"] is None
 
 
 def test_a_file_that_is_as_it_came_stays_the_signed_one(place: Place) -> None:

@@ -250,7 +250,7 @@ def _delivery(
         file=name, sha256="", bytes=len(made.data),
         media_type=picture.media_type if derived is None else TYPES[export.kind], width=each.made.width,
         height=each.made.height, format=each.title, ratio=each.made.ratio, way=take.take.way, version=each.number,
-        signed=derived is None, derived=derived, content_credentials=made.credentials,
+        signed=derived is None and paper is not None, derived=derived, content_credentials=made.credentials,
         recipe_in_file=derived is not None and export.recipe, prompt=str(tile.request.get("prompt", "")),
         model=tile.endpoint or tile.model, model_served=tile.model_served, lane=tile.lane, seed=picture.seed,
         cost_micro_usd=cost.amount_micro_usd, cost_source=cost.source, billed=tile.billed, receipt=paper,
