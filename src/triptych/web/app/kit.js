@@ -64,6 +64,7 @@ export function Kit() {
   return html`<div class="scroll page"><div class="inner kit">${h(Head, { of })}${h(Remark, { of: s.problems.value.kit })}${h(Bar, { of })}
     <ul class="formats" aria-label="Formats">${of.formats.map(f => h(Card, { key: f.id, f, of }))}</ul>
     ${!of.formats.length && html`<p class="sub">No format is chosen. Add one above.</p>`}
+    ${of.formats.some(f => f.source) && html`<details><summary>Where the safe areas come from</summary><dl class="facts">${of.formats.filter(f => f.source).map(f => html`<div key=${f.id}><dt>${f.title}</dt><dd>${f.source}</dd></div>`)}</dl></details>`}
     ${h(Names, { of, fields: table.value.fields })}${h(Delivery, { of })}${h(Client, { of })}</div>
     ${making.value !== null && h(Make, { of, from: making.value, close: () => { making.value = null; } })}</div>`;
 }
@@ -144,7 +145,7 @@ function Frame({ f, take, p, of }) {
   return html`<div class="plate" ref=${box} style=${{ aspectRatio: `${f.width} / ${f.height}`, '--tall': Math.min(1, f.width / f.height), '--touch': free[0] > free[1] ? 'pan-y' : 'pan-x' }} data-moves=${moves} tabindex="0" role="application" aria-roledescription="window on the picture" aria-label=${label}
     onPointerDown=${down} onPointerMove=${drag} onPointerUp=${up} onPointerCancel=${up} onKeyDown=${key} onDblClick=${() => { move([500, 500], 0, 0); save(0); }}>
     <img src=${p.url} alt="" draggable="false" style=${{ objectPosition: `${x}% ${y}%` }} />
-    ${f.zones.filter(z => layers.value.has(z.kind)).map(z => html`<span class="zone" key=${z.name} data-kind=${z.kind} title=${f.source} style=${{ inset: [z.top, z.right, z.bottom, z.left].map(v => `${v / 10}%`).join(' ') }}><i>${z.name}</i></span>`)}</div>`;
+    ${f.zones.filter(z => layers.value.has(z.kind)).map(z => html`<span class="zone" key=${z.name} data-kind=${z.kind} style=${{ inset: [z.top, z.right, z.bottom, z.left].map(v => `${v / 10}%`).join(' ') }}><i>${z.name}</i></span>`)}</div>`;
 }
 
 function All() {
