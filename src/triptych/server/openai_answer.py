@@ -145,8 +145,10 @@ def answer_of(
 
 
 def has_pictures(tile: TileView) -> bool:
-    """Whether there is something to send: all of it, or what came before the rest failed or was stopped."""
-    return tile.ended and len(tile.pictures) > 0
+    """Whether there is something to send: all of it, or what came before the rest failed or was stopped. Pictures that
+    could not be written down are not there a second time."""
+    kept = tile.record.error is None or tile.record.error.code != "storage"
+    return tile.ended and kept and len(tile.pictures) > 0
 
 
 def _failure(tile: TileView) -> TriptychError:
