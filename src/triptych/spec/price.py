@@ -39,10 +39,10 @@ def at_most(card: ModelCard, request: ImageRequest) -> Cost:
     if not cost.amount_micro_usd:
         return cost
     words = _calls(card, request) * (len(request.prompt.encode()) + _AROUND_WORDS)
-    more = words * (sheet.rate("input_text_token") or 0)
+    more = -(-words * (sheet.rate("input_text_token") or 0) // _MILLION)
     if sheet.rate("output_image_token"):
         more += most_pictures(card, request) * _ROUNDED
-    return Cost(cost.amount_micro_usd + math.ceil(more), cost.source)
+    return Cost(cost.amount_micro_usd + more, cost.source)
 
 
 def delivered(card: ModelCard, request: ImageRequest, pictures: int) -> Cost:
