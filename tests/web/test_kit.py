@@ -211,7 +211,7 @@ def test_the_sheet_is_answered_by_keys_kept_and_given_out(
     client.reload()
     expect(client.get_by_role("status")).to_have_text("2 of 4 answered")
     for scheme in ("light", "dark"):
-        client.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        client.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert violations(client, axe) == []
     sizes = client.locator("html").evaluate("e => [e.scrollWidth, e.clientWidth]")
     assert sizes[0] <= sizes[1]
@@ -229,7 +229,7 @@ def test_the_sheet_is_answered_by_keys_kept_and_given_out(
 
 def test_nothing_stands_in_the_way_of_anyone(page: Page, axe: str) -> None:
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.wait_for_timeout(200)
         assert violations(page, axe) == []
     page.get_by_role("button", name="Make formats").click()
