@@ -39,6 +39,7 @@ from triptych.store.records import SqlRecordStore, open_store
 from triptych.store.vault import FileVault
 from triptych.studio.batches import Batches
 from triptych.studio.credentials import Credentials
+from triptych.studio.drift import Drift
 from triptych.studio.gallery import Gallery
 from triptych.studio.grid import Grids
 from triptych.studio.imported import Imports
@@ -72,6 +73,7 @@ class App:
     studio: Studio
     batches: Batches
     grids: Grids
+    drift: Drift
     picks: Picks
     gallery: Gallery
     kits: KitDesk
@@ -87,6 +89,7 @@ class App:
 
     async def close(self) -> None:
         """Ends what is running in order: tiles first, storage last."""
+        await self.drift.close()
         await self.studio.shutdown()
         await self.gallery.close()
         await self.health_news.close()
@@ -145,7 +148,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> App:
         outpaint = Outpaint(studio.pictures, blobs, workshop)
         on_failure.pop_all()
     return App(kits=open_kits(store, studio, outpaint, workshop, credentials, clock), gallery=gallery, lineage=lineage, promotion=Promotion(studio, store, blobs), imports=imports, outpaint=outpaint, credentials=credentials, settings=settings, clock=clock, store=store, bus=bus, vault=vault, client=client, workshop=workshop,
-               models=models, caps=caps, router=router, studio=studio, batches=Batches(studio), grids=Grids(studio, clock), picks=picks, owners=owners, receipts=receipts, witness=witness,
+               models=models, caps=caps, router=router, studio=studio, batches=Batches(studio), grids=Grids(studio, clock), drift=Drift(studio, store, store.drift, workshop, clock), picks=picks, owners=owners, receipts=receipts, witness=witness,
                health_news=health_news, session=secrets.token_urlsafe(24))  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from triptych.provider_kit.driver import HttpImageModel
 from triptych.router.registry import Endpoint
 from triptych.spec.clock import Clock
 from triptych.spec.errors import BadRequestError, NotFoundError, NotSentError
+from triptych.spec.json import JsonObject
 from triptych.spec.model import ImageModel, KeyCheck, ModelCard
 from triptych.spec.secret import Secret
 from triptych.store.base import RecordStore, Vault
@@ -98,6 +99,7 @@ class Models:
         self._http: dict[str, HttpImageModel] = {}
         self._endpoints: dict[str, Endpoint] = {}
         self._stamp = 0
+        self.moved: Mapping[str, JsonObject] = {}  # by endpoint, what the drift watch says of it
 
     def add_adapter(self, adapter: ImageAdapter, cards: tuple[ModelCard, ...], *, base_url: str | None = None) -> None:
         """A provider that is reached over HTTP, with its cards. `base_url` is an address the user wrote."""

@@ -120,9 +120,10 @@ async def serve_app(app: App, listener: socket.socket, public: socket.socket | N
     async def lifespan() -> AsyncIterator[None]:
         await app.receipts.start()
         await app.studio.recover(app.owners.alive)
-        watching = asyncio.create_task(watch_keys(app))
+        watching = [asyncio.create_task(watch_keys(app)), asyncio.create_task(app.drift.keep())]
         yield
-        watching.cancel()
+        for task in watching:
+            task.cancel()
 
     async def ready() -> None:
         # What is there now stays until the end: left out of every later search for garbage, 7 % of a picture's CPU time.

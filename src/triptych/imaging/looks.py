@@ -20,7 +20,8 @@ def look_of(image: Image.Image) -> str:
     """Of a decoded picture, in hex; transparency counts as white."""
     small = np.asarray(flattened(image).resize((_SIDE, _SIDE), Image.Resampling.BOX))
     scaled = (oklab(small) + _MIDDLE) * 255
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8).tobytes().hex()
+    cells: bytes = np.clip(np.rint(scaled), 0, 255).astype(np.uint8).tobytes()
+    return cells.hex()
 
 
 def look_distance(one: str, other: str) -> int:

@@ -15,6 +15,7 @@ from triptych.app.model_views import listed, model_views
 from triptych.server.auth import LocalOnly
 from triptych.server.batches_api import BatchesApi
 from triptych.server.conversation_api import ConversationApi
+from triptych.server.drift_api import DriftApi
 from triptych.server.errors import HANDLERS
 from triptych.server.events import events_response
 from triptych.server.gallery_api import GalleryApi
@@ -98,6 +99,7 @@ class Site:
 
     def announce_models(self, _: str) -> None:
         """Tells every page that models or keys changed."""
+        self._app.models.moved = {name: moves.json for name, moves in self._app.drift.moved.items()}
         self._app.bus.publish("models", listed(self._app.models, self._app.router, self._app.picks))
 
 
@@ -114,6 +116,7 @@ def build(
     router, receipts, witness, usage = RouterApi(app), ReceiptsApi(app), WitnessApi(app), UsageApi(app)
     site = Site(app, studio, stopping or asyncio.Event())
     app.models.on_change(site.announce_models)
+    app.drift.changed = lambda: site.announce_models("")
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -140,6 +143,7 @@ def build(
             *usage.routes(),
             *BatchesApi(app).routes(),
             *GridApi(app).routes(),
+            *DriftApi(app).routes(),
             *PicksApi(app).routes(),
             *GalleryApi(app).routes(),
             *OnboardingApi(app).routes(),

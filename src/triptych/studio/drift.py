@@ -35,6 +35,8 @@ DAY_MS = 24 * 3600 * 1000
 PERIODS: Mapping[str, int] = {"daily": DAY_MS, "weekly": 7 * DAY_MS}
 CAP_MS = 30 * DAY_MS
 LOOK_EVERY_S = 60.0
+SLACK_PERCENT = 125
+"""Of the price agreed to, at which a check stops: what a call costs in the end is the provider's word."""
 MOST_TEXTS, MOST_MODELS, MOST_SAMPLES = 12, 12, 6
 _log = structlog.get_logger("triptych.drift")
 
@@ -100,10 +102,11 @@ class Drift:
                 f"samples takes {FEWEST} to {MOST_SAMPLES}: fewer say too little about chance.", param="samples"
             )
         names = self._studio.planner.names()
-        models = tuple(dict.fromkeys(names.resolve(model) for model in watch.models))
-        if any(len(names.served_by(model)) != 1 for model in models):
+        served = [names.served_by(names.resolve(model)) for model in watch.models]
+        if any(len(cards) != 1 for cards in served):
             raise BadRequestError("A watch is about single models: one that stands for several may run on another each time.",
                                   hint="Choose models by provider.", param="models")  # fmt: skip
+        models = tuple(dict.fromkeys(cards[0].id for cards in served))
         return replace(watch, name=watch.name.strip()[:80] or watch.texts[0][:40], models=models)
 
     async def watches(self) -> tuple[WatchRecord, ...]:
@@ -211,7 +214,7 @@ class Drift:
         check = CheckRecord(id=new_id("chk", now), watch_id=watch.id, created_ms=now, run_id=new_id("run", now))
         await self._kept.save_check(check)
         settings: dict[str, Json] = {"grammar": False, "watch": watch.id, "check": check.id, "n": 1,
-                                       "models": [*watch.models], "budget_micro_usd": amount or None,
+                                       "models": [*watch.models], "budget_micro_usd": amount * SLACK_PERCENT // 100 or None,
                                        **routing_settings(NO_FLOORS, None)}  # fmt: skip
         await self._studio.begin(watch.name, price.made, settings, run_id=check.run_id, hidden=True)
         self._follow(check)

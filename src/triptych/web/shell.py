@@ -21,7 +21,7 @@ _PLACES = (
     ("/models", "blocks", "Models"),
     ("/router", "route", "Router"),
 )
-PAGES = (*(where or "/" for where, _, _ in _PLACES), "/queue", "/ranking", "/lineage", "/lineage/{tile}", "/kit", "/kit/{id}")
+PAGES = (*(where or "/" for where, _, _ in _PLACES), "/queue", "/drift", "/ranking", "/lineage", "/lineage/{tile}", "/kit", "/kit/{id}")
 """Every address that the page is served at; what it shows there is `app/views.js`."""
 _STATES = {"limited": "limited now", "no_key": "no key", "off": "switched off", "down": "not working"}
 
@@ -114,6 +114,8 @@ def _chip(model: Mapping[str, Json], *, where: str, on: bool) -> str:
     state = str(model.get("state", ""))
     lane = f'<span class="word">{escape(where)}</span>' if where else ""
     word = "" if state == "ready" else f'<span class="word">{escape(_STATES.get(state, state))}</span>'
+    moved = model.get("moved")
+    word += f'<a class="word" href="/drift">{escape(str(moved.get("words")))}</a>' if isinstance(moved, Mapping) else ""
     price = model.get("price_micro_usd")
     cost = "free" if model.get("free") else _money(price) if isinstance(price, int) else "?"
     return f'<label class="chip" data-state="{escape(state)}"><input class="vh" type="checkbox"{checked}>\

@@ -18,6 +18,7 @@ export type Note = { kind: string; token: string | null; message: string };
 export type Row = { id: string; created_ms: number; text: string; source: string; notes: Note[]; settings: any; picked?: string | null; veiled?: boolean; tiles: Signal<TileSignal[]> };
 export type Model = {
   id: string; name: string; maker: string; provider: string; lane: string; is_ai: boolean; note: string | null; license: string | null; retires: string | null;
+  moved?: { watch: string; since_ms: number; words: string } | null;
   state: string; reason: string | null; reason_code: string | null; price_micro_usd: number | null; free: boolean; typical_seconds: [number, number] | null;
   capabilities: { operations?: string[]; max_input_images?: number; mask?: boolean };
   policy: { topic: string; statement: string; source: string; as_of: string }[]; prices: { unit: string; micro_usd: number; source: string; as_of: string }[];

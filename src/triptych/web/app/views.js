@@ -10,6 +10,7 @@ const VIEWS = /** @type {Record<string, any>} */ ({
   gallery: view(() => import('./gallery.js'), 'Gallery', 'gallery'),
   models: view(() => import('./models.js'), 'Models'),
   router: view(() => import('./router.js'), 'Router', 'router'),
+  drift: view(() => import('./drift.js'), 'Drift', 'drift'),
   queue: view(() => import('./queue.js'), 'Queue', 'queue'),
   ranking: view(() => import('./ranking.js'), 'Ranking', 'ranking'),
   lineage: view(() => import('./lineage.js'), 'Lineage', 'lineage'),
