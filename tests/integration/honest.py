@@ -29,7 +29,7 @@ def every_line(data: Path) -> list[tuple[str, str, str]]:
     if not database.exists():
         return []
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        receipts = db.execute("select id, body, private from receipts").fetchall()
+        receipts = db.execute("select id, body, private from receipts order by seq").fetchall()
         policies, snapshots = (
             dict(db.execute(f"select id, body from {name}").fetchall()) for name in ("policies", "snapshots")
         )

@@ -14,6 +14,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from tests.emulators import Emulators, Gate, Kind, Scenario
+from tests.integration.honest import every_line
 from tests.integration.place import SESSION, Place
 
 GOOGLE, XAI, HORDE = "google/gemini-3.1-flash-image", "xai/grok-imagine-image", "aihorde/flux.1-schnell"
@@ -124,6 +125,29 @@ def test_after_a_kill_a_job_is_picked_up_a_call_is_lost_and_nothing_is_sent_twic
     spend = second.get("/api/spend")["today"]
     assert spend["unknown"] == 1
     assert second.stop().count("Traceback") == 0
+
+
+def test_after_a_kill_what_snapshots_say_is_counted_again_from_the_next_start_on(
+    boot: Boot, emulators: Emulators, own_place: Place
+) -> None:
+    """The start that was killed counted a call whose end nobody wrote down. The next one begins an epoch of its own, so that its
+    snapshots follow from the log again."""
+    first, gate = boot(), Gate()
+    emulators.xai.play(Scenario(gate=gate))
+    first.post("/api/runs", {"text": "a slow kettle", "models": [XAI]})
+    gate.wait_reached()
+    first.ended(first.post("/api/runs", {"text": "a kettle", "models": [GOOGLE]})["tiles"][0]["id"])
+    first.kill()
+    gate.release()
+    second = boot()
+    second.ended(second.post("/api/runs", {"text": "a kettle", "models": [GOOGLE]})["tiles"][0]["id"])
+    second.stop()
+
+    said = [(verdict, words) for _, verdict, words in every_line(own_place.data)]
+    outcomes = [verdict for verdict, words in said if words.startswith("outcomes: ")]
+    assert len(outcomes) == 3
+    assert outcomes[-1] == "proved"
+    assert "FALSE" not in {verdict for verdict, _ in said}
 
 
 def test_a_key_outlives_a_kill(boot: Boot, emulators: Emulators) -> None:

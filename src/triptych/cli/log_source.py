@@ -81,13 +81,13 @@ async def with_log(evidence: Evidence, source: str, clock: Clock) -> Evidence:
         fetch = open_log(stack, source, clock)
         read_ms = clock.now_ms() if "://" in source else None
         try:
-            history = await _history(evidence, fetch, read_ms)
+            history = await _history(evidence, receipt, fetch, read_ms)
         except TlogError as error:
             return replace(evidence, log_fault=str(error))
         return replace(evidence, history=history, **await _beside(evidence, receipt, history, fetch))
 
 
-async def _history(evidence: Evidence, fetch: Fetch, read_ms: int | None) -> History:
+async def _history(evidence: Evidence, receipt: Receipt, fetch: Fetch, read_ms: int | None) -> History:
     note = await fetch(CHECKPOINT_PATH)
     if note is None:
         raise TileError("missing", "it has no checkpoint.")
@@ -97,7 +97,7 @@ async def _history(evidence: Evidence, fetch: Fetch, read_ms: int | None) -> His
         trust = TrustPolicy(logs=tuple(VerifierKey(origin, ED25519, key) for key in evidence.keys))
     trusted_as = (trust or await own_trust(fetch)).check(note)
     tree = Tree(note, trusted_as.checkpoint, fetch)
-    return await read_history(tree, trusted_as, trusted=trust is not None, read_ms=read_ms)
+    return await read_history(tree, trusted_as, receipt, trusted=trust is not None, read_ms=read_ms)
 
 
 async def _beside(evidence: Evidence, receipt: Receipt, history: History, fetch: Fetch) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,20 +90,20 @@ def _moment(stated: Mapping[str, Any]) -> str:
     return utc(taken) if isinstance(taken, int) else "no date"
 
 
-def rederive(snapshot: bytes, payloads: Sequence[Mapping[str, Any]]) -> tuple[Verdict, str]:
+def rederive(snapshot: bytes, payloads: Iterable[Mapping[str, Any]]) -> tuple[Verdict, str]:
     """Counts again what a snapshot says of success and time, from the outcomes in the log."""
     try:
-        found = derive(outcomes_in(payloads), unseal(snapshot))
+        seen = unseal(snapshot)
+        found = derive(outcomes_in(payloads, seen.epoch), seen)
     except BadRequestError as error:
         return "not checked", error.message
     if found.differences:
         return "FALSE", f"The snapshot is not what the log comes to: {'; '.join(found.differences[:5])}."
     if found.missing:
         first, last = found.missing[0]
-        return (
-            "not checked",
-            f"The log does not have every event yet that the snapshot counts: number {first} to {last}.",
-        )
+        return "not checked", (f"The log does not have every event that the snapshot counts: number {first} to {last} of that start "
+                               "of the router. They come with their receipts; what is lost when a program is killed stays "
+                               "missing, and its next start counts anew.")  # fmt: skip
     return found.verdict, found.why or "What the snapshot says of success and time is what the log's outcomes come to."
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from triptych.network.evidence import Evidence, Line, Verdict
-from triptych.network.history import MERGE_DELAY_MS, History, Told
+from triptych.network.history import MERGE_DELAY_MS, History, Numbers
 from triptych.network.jose import kid_of
 from triptych.network.receipt import Receipt
 from triptych.network.statement import Statement
@@ -94,13 +94,13 @@ def _witnesses(cosigned: Sequence[Signed]) -> Line:
 
 
 def _whole(receipt: Receipt, evidence: Evidence, history: History, *, proved: bool) -> list[Line]:
-    index = history.find(receipt.leaf)
+    index = history.place
     lines: list[Line] = []
     if index is not None and not proved:
         whose = "of a log that you trust" if history.trusted else "of a log whose key you were not given"
         lines = [Line("log", "proved", _place(index, history.trusted_as.checkpoint, whose)),
                  _witnesses(history.trusted_as.cosigned)]  # fmt: skip
-    return [*lines, _omission(receipt, evidence, history, index), _sequence(receipt, history)]
+    return [*lines, _omission(receipt, evidence, history, index), _sequence(history)]
 
 
 def _omission(receipt: Receipt, evidence: Evidence, history: History, index: int | None) -> Line:
@@ -113,9 +113,8 @@ def _omission(receipt: Receipt, evidence: Evidence, history: History, index: int
                     f"{receipt.kid}: it is not the log of the receipt's signer. Bring that one.")  # fmt: skip
     due = int(receipt.payload["issued_ms"]) + MERGE_DELAY_MS
     times = [(s.time * 1000, f"{s.key.name} cosigned this log") for s in history.trusted_as.cosigned if s.time]
-    later = max(history.told, key=lambda one: one.issued_ms, default=None)
-    if later is not None:
-        times.append((later.issued_ms, f"its entry {later.index} was signed"))
+    if history.newest is not None:
+        times.append((history.newest[0], f"its entry {history.newest[1]} was signed"))
     if history.read_ms is not None:
         times.append((history.read_ms, "you fetched its checkpoint, by your own clock"))
     moment, what = max(times, default=(0, ""))
@@ -137,43 +136,50 @@ def _same_signer(receipt: Receipt, evidence: Evidence, history: History) -> bool
     return any(key.name == log.name and key.public == receipt.public for key in named)
 
 
-def _sequence(receipt: Receipt, history: History) -> Line:
+def _sequence(history: History) -> Line:
     """The numbers that the signer's receipts have in this log: each once, none missing."""
-    mine = [one for one in history.told if one.kid == receipt.kid and one.seq is not None]
-    numbers = [one.seq for one in mine if one.seq is not None]
-    if not numbers:
+    mine = history.numbers
+    if not mine.seqs:
         return Line("numbers", "not checked", "The log has no receipt of this key.")
     twice = _twice(mine)
     if twice:
         return Line(
             "numbers", "FALSE", f"The key has signed number {twice[0]} twice: entries {twice[1]} and {twice[2]}."
         )
-    top = max(numbers)
-    missing = sorted(set(range(top + 1)) - set(numbers))
-    if not missing:
-        said = f"None is missing: the log has {counted(top + 1, 'receipt')} of this key, numbered from 0 on."
+    missing, count = _missing(mine)
+    if not count:
+        said = f"None is missing: the log has {counted(len(mine.seqs), 'receipt')} of this key, numbered from 0 on."
         return Line("numbers", "proved", said)
-    shown = ", ".join(map(str, missing[:_SHOWN])) + (", …" if len(missing) > _SHOWN else "")
+    shown = ", ".join(map(str, missing)) + (", …" if count > len(missing) else "")
     if _overdue(missing, mine, history):
-        return Line(
-            "numbers", "FALSE", f"The log leaves out {counted(len(missing), 'receipt')} of this key: number {shown}."
-        )
+        return Line("numbers", "FALSE", f"The log leaves out {counted(count, 'receipt')} of this key: number {shown}.")
     return Line("numbers", "not checked", f"Number {shown} of this key may still be on its way into the log.")
 
 
-def _twice(mine: Sequence[Told]) -> tuple[int, int, int] | None:
-    seen: dict[int | None, int] = {}
-    for one in mine:
-        if one.seq in seen:
-            return one.seq or 0, seen[one.seq], one.index
-        seen[one.seq] = one.index
+def _twice(mine: Numbers) -> tuple[int, int, int] | None:
+    seen: dict[int, int] = {}
+    for seq, place in zip(mine.seqs, mine.places, strict=True):
+        if seq in seen:
+            return seq, seen[seq], place
+        seen[seq] = place
     return None
 
 
-def _overdue(missing: Sequence[int], mine: Sequence[Told], history: History) -> bool:
+def _missing(mine: Numbers) -> tuple[list[int], int]:
+    """The first numbers from 0 on that are left out below the highest, and how many in all. Each number is there once."""
+    shown: list[int] = []
+    following = 0
+    for seq in sorted(mine.seqs):
+        shown += range(following, min(seq, following + _SHOWN - len(shown)))
+        following = seq + 1
+    return shown, following - len(mine.seqs)
+
+
+def _overdue(missing: Sequence[int], mine: Numbers, history: History) -> bool:
     """Whether a number above the first missing one was signed longer than the merge delay before another entry."""
-    newest = max(one.issued_ms for one in history.told)
-    return any((one.seq or 0) > missing[0] and one.issued_ms + MERGE_DELAY_MS < newest for one in mine)
+    newest = history.newest[0] if history.newest is not None else 0
+    both = zip(mine.seqs, mine.issued_ms, strict=True)
+    return any(seq > missing[0] and issued + MERGE_DELAY_MS < newest for seq, issued in both)
 
 
 def in_force(stated: Mapping[str, Any], receipt: Receipt, evidence: Evidence) -> Line:
@@ -182,7 +188,7 @@ def in_force(stated: Mapping[str, Any], receipt: Receipt, evidence: Evidence) ->
     what, history = "policy in force", evidence.history
     if history is None:
         return Line(what, "not checked", "Give the log with --log to see which policy was the active one then.")
-    place = history.find(receipt.leaf)
+    place = history.place
     if place is None:
         return Line(
             what, "not checked", "The log does not have the receipt, so nothing shows which statements came before."

@@ -1,6 +1,6 @@
 """What is brought to check a receipt with, and what comes of it, line by line."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -16,8 +16,8 @@ from triptych.tlog.policy import TrustPolicy
 Verdict = Literal["proved", "not checked", "FALSE"]
 Redecide = Callable[[Mapping[str, Any], bytes, bytes], Sequence[str]]
 """Decides again from the receipt's decision, the policy and the snapshot; returns in words what is not as stated."""
-Rederive = Callable[[bytes, Sequence[Mapping[str, Any]]], tuple[Verdict, str]]
-"""Counts the numbers of a snapshot again from the payloads of the log; returns what came of it, and in words why."""
+Rederive = Callable[[bytes, Iterable[Mapping[str, Any]]], tuple[Verdict, str]]
+"""Counts the numbers of a snapshot again from what the log's payloads tell of events; returns what came of it, and in words why."""
 
 RequestFor = Callable[[ModelCard], ImageRequest | None]
 """The request without its words, as one card prices it; None where what it costs there cannot be known."""

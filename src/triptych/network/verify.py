@@ -110,4 +110,4 @@ def _derived(evidence: Evidence, known: Files) -> Line:
     if history is None or evidence.rederive is None or known.snapshot.data is None:
         said = "Give the snapshot and the log to count again what the snapshot says of each endpoint."
         return Line(what, "not checked", said)
-    return Line(what, *evidence.rederive(known.snapshot.data, history.payloads))
+    return Line(what, *evidence.rederive(known.snapshot.data, history.outcomes))

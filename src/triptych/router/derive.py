@@ -83,9 +83,10 @@ def event_json(epoch: str, event: HealthEvent) -> JsonObject:
     return {"epoch": epoch, "act": event.kind, **kept}
 
 
-def outcomes_in(payloads: Iterable[Mapping[str, Any]]) -> Outcomes:
-    """The events that receipts and health statements tell of, in any order. What is neither is passed over."""
-    found = _Found()
+def outcomes_in(payloads: Iterable[Mapping[str, Any]], epoch: str | None = None) -> Outcomes:
+    """The events that receipts and health statements tell of, in any order, or only those of one epoch. What is neither is
+    passed over."""
+    found = _Found(epoch)
     for payload in payloads:
         if payload.get("kind") == "health":
             found.statement(payload)
@@ -119,12 +120,13 @@ def derive_all(
 
 @dataclass(slots=True)
 class _Found:
+    only: str | None = None
     epochs: dict[str, dict[int, HealthEvent]] = field(default_factory=dict)
     faults: dict[str, list[str]] = field(default_factory=dict)
 
     def statement(self, payload: Mapping[str, Any]) -> None:
         """A health statement without a number is of a kind from before there were events."""
-        if "number" not in payload:
+        if "number" not in payload or self._elsewhere(payload.get("epoch")):
             return
         try:
             told = msgspec.convert(payload, _Stated)
@@ -136,6 +138,8 @@ class _Found:
 
     def attempt(self, attempt: Mapping[str, Any], receipt: str) -> None:
         events = attempt["events"]
+        if isinstance(events, Mapping) and self._elsewhere(events.get("epoch")):
+            return
         try:
             told = msgspec.convert(events, _Told)
             endpoint = msgspec.convert(attempt.get("endpoint"), str)
@@ -165,6 +169,9 @@ class _Found:
                 if before is not None and event.at_ms < before.at_ms:
                     self._fault(epoch, f"event {number} is told as earlier than event {before.number}")
                 before = event
+
+    def _elsewhere(self, epoch: object) -> bool:
+        return self.only is not None and epoch != self.only
 
     def _add(self, epoch: str, event: HealthEvent) -> None:
         known = self.epochs.setdefault(epoch, {}).setdefault(event.number, event)
