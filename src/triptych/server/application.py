@@ -103,6 +103,24 @@ class Site:
         self._app.bus.publish("models", listed(self._app.models, self._app.router, self._app.picks))
 
 
+_WORKSHOPS = (
+    BatchesApi,
+    GridApi,
+    DriftApi,
+    PicksApi,
+    GalleryApi,
+    OnboardingApi,
+    KitApi,
+    KitClientApi,
+    LineageApi,
+    PromotionApi,
+    ImportApi,
+    OutpaintApi,
+    ConversationApi,
+)
+"""What the studio's page does beyond runs and tiles, each a file of its own."""
+
+
 def build(
     app: App,
     lifespan: Lifespan | None = None,
@@ -141,19 +159,7 @@ def build(
             *witness.routes(),
             *receipts.routes(),
             *usage.routes(),
-            *BatchesApi(app).routes(),
-            *GridApi(app).routes(),
-            *DriftApi(app).routes(),
-            *PicksApi(app).routes(),
-            *GalleryApi(app).routes(),
-            *OnboardingApi(app).routes(),
-            *KitApi(app).routes(),
-            *KitClientApi(app).routes(),
-            *LineageApi(app).routes(),
-            *PromotionApi(app).routes(),
-            *ImportApi(app).routes(),
-            *OutpaintApi(app).routes(),
-            *ConversationApi(app).routes(),
+            *(route for api in _WORKSHOPS for route in api(app).routes()),
             Route("/v1/models", site.openai_models),
             Route("/v1/models/{id:path}", site.openai_model),
         ],
