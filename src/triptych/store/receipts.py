@@ -13,6 +13,7 @@ from triptych.spec.routing import Decision
 from triptych.store import reads, tables
 from triptych.store.prepared import Prepared
 from triptych.store.statements import Statements
+from triptych.store.stories import Stories, Story
 from triptych.store.writer import Writer
 
 T = TypeVar("T")
@@ -77,14 +78,16 @@ class Receipts:
     def __init__(self, writer: Writer, read: Reader, statements: Statements) -> None:
         self._writer, self._read, self._statements = writer, read, statements
         self._fresh: OrderedDict[str, _Papers] = OrderedDict()
+        self.stories = Stories()
         self.maker: Maker | None = None
         """Who makes the receipts of tiles that end here; None where there are none."""
 
     async def end(self, maker: Maker, tile: TileRecord, pictures: Sequence[PictureRecord]) -> None:
         """Keeps a tile's end, its pictures and its receipt, all or nothing. A tile gets one receipt and no second."""
+        told = self.stories.told(tile.id)
 
         def close(db: Connection) -> _Papers | None:
-            before = reads.one(db, tables.tiles, TileRecord, tile.id)
+            story = told or _read_story(db, tile)
             for rows in self._statements.tile(tile, pictures):
                 rows.statement.run(db, rows.values)
             if _of_tile(db, tile.id) is not None:
@@ -92,10 +95,10 @@ class Receipts:
             last = _LAST.rows(db, {"signer": maker.signer})[0][0]
             facts = Facts(
                 seq=0 if last is None else last + 1,
-                run=reads.one(db, tables.runs, RunRecord, tile.run_id),
-                attempts=reads.attempts_of(db, tile.id),
-                decisions=reads.decisions_of(db, tile.id),
-                job=before.job if before else None,
+                run=story.run,
+                attempts=story.attempts_in_order(),
+                decisions=story.decisions_in_order(),
+                job=story.job,
             )
             receipt = maker.make(tile, pictures, facts)
             if receipt is None:
@@ -103,7 +106,10 @@ class Receipts:
             _INSERT.run(db, [{name: getattr(receipt, name) for name in _COLUMNS}])
             return receipt, facts.attempts
 
-        if (papers := await self._writer.call(close, locked=True)) is not None:
+        with self.stories.writing(tile.id):
+            papers = await self._writer.call(close, locked=True)
+        self.stories.end(tile.id)
+        if papers is not None:
             self._remember(tile.id, papers)
             maker.made()
 
@@ -126,6 +132,16 @@ class Receipts:
         if (fresh := self._fresh.pop(tile_id, None)) is not None:
             return fresh
         return await self._read(lambda db: (_of_tile(db, tile_id), reads.attempts_of(db, tile_id)))
+
+
+def _read_story(db: Connection, tile: TileRecord) -> Story:
+    before = reads.one(db, tables.tiles, TileRecord, tile.id)
+    return Story(
+        run=reads.one(db, tables.runs, RunRecord, tile.run_id),
+        job=before.job if before else None,
+        attempts={one.id: one for one in reads.attempts_of(db, tile.id)},
+        decisions={one.id: one for one in reads.decisions_of(db, tile.id)},
+    )
 
 
 _table = tables.receipts

@@ -117,16 +117,18 @@ class SqlRecordStore:
         self, run: RunRecord, tiles: Sequence[TileRecord] = (), answer: IdempotencyRecord | None = None
     ) -> None:
         rows = [self._statements.run(run), *([self._statements.tiles(tiles)] if tiles else [])]
-        if answer is None:
-            await self._writer.rows(*rows)
-            return
 
         def save(db: Connection) -> None:
             for row in rows:
                 row.statement.run(db, row.values)
-            keep_answer(db, answer)
+            if answer is not None:
+                keep_answer(db, answer)
 
-        await self._writer.call(save, locked=True)
+        if answer is None:
+            await self._writer.rows(*rows)
+        else:
+            await self._writer.call(save, locked=True)
+        self.receipts.stories.begin(run, tiles)
 
     async def add_tiles(
         self, tiles: Sequence[TileRecord], answer: IdempotencyRecord | None = None, *, once: bool = False
@@ -151,16 +153,26 @@ class SqlRecordStore:
     async def save_tile(self, tile: TileRecord, pictures: Sequence[PictureRecord] = ()) -> None:
         if tile.state in FINAL_STATES and self.receipts.maker is not None:
             await self.receipts.end(self.receipts.maker, tile, pictures)
-        else:
+            return
+        with self.receipts.stories.writing(tile.id) as story:
             await self._writer.rows(*self._statements.tile(tile, pictures))
+            if story is not None:
+                story.job = tile.job
 
     async def save_attempt(self, attempt: AttemptRecord, tile: TileRecord | None = None) -> None:
         more = [] if tile is None else [self._statements.tiles([tile])]
-        await self._writer.rows(self._statements.attempt(attempt), *more)
+        with self.receipts.stories.writing(attempt.tile_id) as story:
+            await self._writer.rows(self._statements.attempt(attempt), *more)
+            if story is not None:
+                story.attempts[attempt.id] = attempt
+                story.job = story.job if tile is None else tile.job
 
     async def save_decision(self, decision: Decision, tile_id: str, snapshot: str | None = None) -> None:
         more = [] if snapshot is None else [self._statements.snapshot(decision.snapshot_id, snapshot)]
-        await self._writer.rows(self._statements.decision(decision, tile_id), *more)
+        with self.receipts.stories.writing(tile_id) as story:
+            await self._writer.rows(self._statements.decision(decision, tile_id), *more)
+            if story is not None:
+                story.decisions[decision.id] = decision
 
     async def run(self, run_id: str) -> RunRecord | None:
         return await self._read(lambda db: reads.one(db, tables.runs, RunRecord, run_id))
