@@ -29,7 +29,7 @@ export async function trying(place, work) {
 /** What the prompt bar holds, as a plan or run is asked for. */
 export function brief() {
   const images = s.refs.peek().filter(r => r.sha256).map(r => ({ sha256: r.sha256, role: r.role })), mask = s.mask.peek()?.sha256;
-  return { text: s.text.peek(), models: s.selected.peek(), tier: s.tier.peek(), ...(images.length ? { images } : {}), ...(mask ? { mask } : {}), parent: s.refs.peek().find(r => r.parent)?.parent };
+  return { text: s.text.peek(), models: s.selected.peek(), tier: s.tier.peek(), ...(images.length ? { images, fewer: s.fewer.peek() } : {}), ...(mask ? { mask } : {}), parent: s.refs.peek().find(r => r.parent)?.parent };
 }
 
 export const creating = signal(false);

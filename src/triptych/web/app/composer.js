@@ -18,22 +18,12 @@ import('./foot.js').then(m => { foot.value = m; });
 const suggest = signal(/** @type {typeof import('./suggest.js') | null} */ (null));
 
 export function Composer() {
-  const box = useRef(/** @type {any} */ (null)), dropping = useRef(0);
+  const box = useRef(/** @type {any} */ (null));
   useLayoutEffect(() => {                                     // browsers without field-sizing
     if (CSS.supports('field-sizing', 'content')) return;
     box.current.style.height = 'auto';
     box.current.style.height = `${box.current.scrollHeight}px`;
   }, [s.text.value]);
-  const over = (e, by) => {
-    if (!e.dataTransfer?.types.includes('Files')) return;
-    e.preventDefault();
-    dropping.current += by;
-    e.currentTarget.classList.toggle('drop', dropping.current > 0);
-  };
-  const drag = {
-    onDragEnter: e => over(e, 1), onDragOver: e => over(e, 0), onDragLeave: e => over(e, -1),
-    onDrop: e => { over(e, -dropping.current); act.deed('upload', [...e.dataTransfer.files]); },
-  };
   const offer = el => {
     if (suggest.value) suggest.value.look(el);
     else if (/(^|\s)(--|@)\w*$/.test(el.value.slice(0, el.selectionStart))) import('./suggest.js').then(m => { suggest.value = m; m.look(el); });
@@ -43,7 +33,7 @@ export function Composer() {
     if (e.altKey && /^Arrow(Up|Down)$/.test(e.key)) { e.preventDefault(); import('./suggest.js').then(m => m.recall(e.key === 'ArrowUp' ? 1 : -1)); }
     else if (e.key === 'Escape') { e.currentTarget.blur(); document.getElementById(s.active.peek())?.focus(); }
   };
-  return html`<form class="composer" aria-label=${say('Prompt bar')} ...${drag} onKeyDown=${e => { if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) { e.preventDefault(); act.create(e.shiftKey && { tier: 'final' }); } }} onSubmit=${e => { e.preventDefault(); act.create(); }}>
+  return html`<form class="composer" aria-label=${say('Prompt bar')} onKeyDown=${e => { if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) { e.preventDefault(); act.create(e.shiftKey && { tier: 'final' }); } }} onSubmit=${e => { e.preventDefault(); act.create(); }}>
     ${suggest.value && h(suggest.value.Suggestions, null)}${s.marks.value.length > 0 && h(Tray, null)}${(s.refs.value.length > 0 || s.mask.value) && h(References, null)}
     <label class="vh" for="prompt">${say('Prompt')}</label>
     <textarea id="prompt" name="text" rows="2" ref=${box} placeholder=${say('Describe a picture. Every chosen model draws it.')} autocomplete="off" aria-describedby="plan"
@@ -78,7 +68,7 @@ export function stay(e) {
 
 /** @param {{ model: import('./types').Model, name?: string }} props */
 function Chip({ model: m, name }) {
-  const on = Boolean(name), was = useRef(on), fit = s.plan.value?.per_model[name ?? m.id], out = s.cannot(m), why = out ?? (m.state === 'ready' ? null : m.reason);
+  const on = Boolean(name), was = useRef(on), fit = s.plan.value?.per_model[name ?? m.id], out = s.cannot(m, name), why = out ?? (m.state === 'ready' ? null : m.reason);
   const micro = fit?.cost ? fit.cost.amount_micro_usd === null ? null : Math.round(fit.cost.amount_micro_usd / (fit.images || 1)) : m.price_micro_usd;
   const cost = m.free ? say('free') : micro === null ? '?' : money(micro), changed = fit?.adjustments.some(a => a.kind !== 'native');
   const title = [say('{0} by {1}.', m.name, m.maker), say(LANES[m.lane]?.[1] ?? ''), !m.is_ai && say('Procedural, not an AI model.'), cost === '?' && say('Price unknown.'), why].filter(Boolean).join(' ');

@@ -75,6 +75,9 @@ export function tileMenu(tile, image) {
   const t = tile.peek(), row = s.findRow(t.run), hidden = s.veiled(t.run);
   return [
     { name: say('Look closer'), note: say('Enter'), run: () => openCompare(tile, image.id) },
+    { name: say('Vary…'), note: 'V', run: () => bench('vary', image, t) },
+    { name: say('Extend to another shape…'), run: () => bench('extend', image, t) },
+    ...(hidden ? [] : [{ name: say('Continue…'), note: say('a conversation'), run: () => bench('continue', image, t) }]),
     { name: say('Lineage'), note: 'L', run: () => s.go(`/lineage/${t.id}`) },
     ...(hidden ? [] : [{ name: say('Key-visual kit'), note: 'F', run: () => { openKit(image.id); } }]),
     { name: isKey(image.id) ? say('No key visual any more') : say('This is the key visual'), run: () => choose(image.id) },
@@ -121,20 +124,20 @@ export async function older() {
 
 /** @param {Row} row */
 function recipe(row) {
-  const { models, images, mask, parent } = row.settings ?? {};
+  const { models, images, mask, parent, continues, restore } = row.settings ?? {};
   const used = Array.isArray(models) ? models : [...new Set(row.tiles.peek().map(t => t.peek().model))];
-  return { text: row.text, models: used, tier: row.settings?.tier ?? 'final', ...(images?.length ? { images } : {}), ...(mask ? { mask } : {}), ...(parent ? { parent } : {}) };
+  return { text: row.text, models: used, tier: row.settings?.tier ?? 'final', ...(images?.length ? { images } : {}), ...(mask ? { mask } : {}), ...(parent ? { parent } : {}), ...(continues ? { continues } : {}), ...(restore ? { restore } : {}) };
 }
 
 /** Puts a recipe into the prompt bar: only ever because someone asked for it. @param {Row} row @param {boolean} [all] */
 export function reuse(row, all = true) {
-  const { text, models, images, mask, tier } = recipe(row);
+  const { text, models, images, mask, tier, parent } = recipe(row), given = /** @type {any[]} */ (images ?? []), from = Math.max(0, given.findIndex(i => i.role === 'edit'));
   batch(() => {
     s.text.value = text;
     if (!all) return;
     s.tier.value = tier;
     s.selected.value = s.models.peek().map(m => m.id).filter(m => models.includes(m));
-    s.refs.value = (images ?? []).map((/** @type {any} */ i) => kept(i.sha256, i.role));
+    s.refs.value = given.map((i, n) => ({ ...kept(i.sha256, i.role), ...(parent && n === from ? { parent } : {}) }));
     s.mask.value = mask ? kept(mask, 'mask') : null;
   });
   focusPrompt();
@@ -172,6 +175,22 @@ export function rowMenu(row) {
 let key = 0;
 /** A picture the server has already. @param {string} sha256 @param {string} role @returns {Ref} */
 const kept = (sha256, role, url = `/api/uploads/${sha256}`, name = 'picture') => ({ key: ++key, sha256, role, url, name, problem: '' });
+
+/** A view over one picture. @param {'vary' | 'extend' | 'continue'} which @param {Picture} image @param {Tile} t */
+export function bench(which, image, t) {
+  if (which === 'vary') import('./vary.js').then(m => m.openVary(image, t));
+  else if (which === 'extend') import('./extend.js').then(m => m.openExtend(image, t));
+  else import('./edit.js').then(m => m.openEditor(image, t, true));
+}
+
+/** Pictures out of the gallery or dragged from a tile go along, each once.
+ * @param {{ id: string, tile: string, sha256: string, thumb: string, name: string }[]} pictures @param {boolean} [focus] */
+export function addPictures(pictures, focus = false) {
+  const fresh = pictures.filter(p => !s.refs.peek().some(r => r.sha256 === p.sha256));
+  s.refs.value = [...s.refs.peek(), ...fresh.map(p => ({ ...kept(p.sha256, 'subject', p.thumb, p.name ? `${p.name}’s picture` : 'picture'), parent: { tile: p.tile, picture: p.id } }))];
+  if (fresh.length < pictures.length) toast('It goes along already.');
+  if (focus) focusPrompt();
+}
 
 /** A picture that is to be edited is opened for that as well. @param {Picture} image @param {Tile} t @param {'edit' | 'subject'} role */
 export function useImage(image, t, role) {

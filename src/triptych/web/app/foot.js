@@ -1,6 +1,7 @@
 // @ts-check
 /** The prompt bar's last line: what goes along, what Create would do and cost, and Create. */
 import * as act from './actions.js';
+import './dropping.js';
 import { count, money, price, usually } from './format.js';
 import * as s from './state.js';
 import { Icon, Menu, Tool, h, html, say } from './ui.js';
@@ -26,16 +27,18 @@ function Tier() {
 /** What Create would do and cost, or why it is off. */
 export function Foot() {
   const plan = s.plan.value, why = act.whyNot(), busy = act.creating.value, idle = !s.text.value.trim() || !s.chosen.value.length;
+  const open = plan && why === plan.reason && Object.values(plan.per_model).some(p => p.references?.undecided);
   const many = plan && plan.prompts > 1 ? `${count(plan.prompts, 'prompt')} × ${count(s.chosen.value.length, 'model')} = ` : '';
   const order = `${s.orderRule.value ? say('The models stand in this order: {0}.', s.orderRule.value) : say('The order of the models follows a rule.')} ${say('None is put forward, all have the same weight.')}`;
   return html`<div class="foot">
     <label class="tool" title=${say('Add pictures: drop, paste or choose')}>${h(Icon, { name: 'image-plus' })}<input class="vh" type="file" accept="image/*" multiple aria-label=${say('Add pictures')} onChange=${e => { act.deed('upload', [...e.currentTarget.files]); e.currentTarget.value = ''; }} /></label>
+    ${h(Tool, { icon: 'images', label: say('Pictures from the gallery'), onClick: () => { s.over.value = 'pictures'; } })}
     ${h(Menu, { label: say('Parameters'), text: '--', class: 'tool num', heading: say('Add to the prompt'), items: () => import('./suggest.js').then(m => m.common()) })}
     ${h(Menu, { label: say('The order of the models'), icon: 'circle-question-mark', heading: order, items: () => [{ name: say('See all models'), run: () => s.go('/models') }] })}
     <button type="button" class="tool num" title=${say('X/Y grid (G): any setting along two or three sides')} aria-label=${say('X/Y grid')} onClick=${() => { s.over.value = 'grid'; }}>X/Y</button>
     ${h(Tool, { icon: 'arrow-down', label: say('Import as results'), title: say('Import as results: pictures made elsewhere, beside those made here. Or drop them on a row.'), onClick: () => { import('./imports.js').then(m => m.chooseImports()); } })}
     ${h(Tier, null)}
-    <p id="plan" class="sum">${plan && !idle && html`<b>${many}${count(plan.images, 'image')}</b><span class="num">${plan.unknown_count ? plan.known_micro_usd ? say('about {0}, {1} unknown', money(plan.known_micro_usd), count(plan.unknown_count, 'price')) : say('price unknown') : plan.total.amount_micro_usd ? say('about {0}', price(plan.total)) : price(plan.total)}${plan.fee_micro_usd ? `, of it a fee of ${money(plan.fee_micro_usd)}` : ''}</span><span>${goes()}</span>${plan.seconds && html`<span class="num">${usually(plan.seconds)}</span>`}`}${why && html`<span class=${idle ? '' : 'stop'}>${why}</span>`}</p>
+    <p id="plan" class="sum">${plan && !idle && html`<b>${many}${count(plan.images, 'image')}</b><span class="num">${plan.unknown_count ? plan.known_micro_usd ? say('about {0}, {1} unknown', money(plan.known_micro_usd), count(plan.unknown_count, 'price')) : say('price unknown') : plan.total.amount_micro_usd ? say('about {0}', price(plan.total)) : price(plan.total)}${plan.fee_micro_usd ? `, of it a fee of ${money(plan.fee_micro_usd)}` : ''}</span><span>${goes()}</span>${plan.seconds && html`<span class="num">${usually(plan.seconds)}</span>`}`}${why && html`<span class=${idle ? '' : 'stop'}>${open ? say('Decide about the pictures above.') : why}</span>`}</p>
     <button class="btn go" disabled=${Boolean(why) || busy} aria-describedby="plan">${busy ? say('Sending') : say('Create')}<kbd>${MODIFIER} ↵</kbd></button>
   </div>`;
 }

@@ -3,6 +3,7 @@
 import { batch, signal, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { deed, tell, trying } from './actions.js';
+import { carry } from './dropping.js';
 import { ApiError, call } from './api.js';
 import { Briefs } from './briefs.js';
 import { heard, keyed } from './commands.js';
@@ -117,7 +118,7 @@ async function compare(ids = meant()) {
 }
 
 function refer() {
-  for (const e of meant().map(entryOf)) if (e) deed('useImage', /** @type {any} */ (e), /** @type {any} */ (e), 'subject');
+  for (const e of meant().map(entryOf)) if (e) deed('useImage', /** @type {any} */ (e), /** @type {any} */ ({ ...e, id: e.tile }), 'subject');
 }
 
 async function all() {
@@ -260,6 +261,6 @@ function Cell({ i, of, x, y, cell, some, choose, open }) {
   const title = of ? `${of.prompt.slice(0, 200)}\n${of.name}${of.cost_micro_usd === null ? '' : ` · ${of.cost_micro_usd ? money(of.cost_micro_usd) : say('free')}`}` : '';
   return html`<div id=${`cell-${i}`} class="cell" role="option" aria-selected=${on} aria-label=${said} aria-posinset=${i + 1} aria-setsize=${some} title=${title} data-active=${i === active.value} data-verdict=${of?.verdict}
     style=${{ transform: `translate(${x}px, ${y}px)`, inlineSize: `${cell}px`, blockSize: `${cell}px` }} onClick=${e => choose(i, e)} onDblClick=${() => open(i)}>
-    <span class="plate" style=${{ background: of?.tone ?? '' }}>${of && html`<img src=${of.thumb} alt="" loading="lazy" decoding="async" draggable="false" />`}</span>
+    <span class="plate" style=${{ background: of?.tone ?? '' }}>${of && html`<img src=${of.thumb} alt="" loading="lazy" decoding="async" onDragStart=${e => carry(e, of)} />`}</span>
     ${of && (of.stars > 0 || of.verdict !== 'open' || isKey(of.id)) && html`<span class="marks" aria-hidden="true">${isKey(of.id) && '◆'}${of.verdict === 'kept' ? h(Icon, { name: 'check' }) : of.verdict === 'rejected' && h(Icon, { name: 'x' })}${'★'.repeat(of.stars)}</span>`}</div>`;
 }

@@ -10,6 +10,7 @@ const Compare = part(() => import('./compare.js'), 'Compare', 'compare');
 const OVER = /** @type {Record<string, any>} */ ({
   help: part(() => import('./help.js'), 'Help', 'everywhere'),
   grid: part(() => import('./grid.js'), 'Grid', 'grid'),
+  pictures: part(() => import('./picker.js'), 'Picker', 'refs'),
   palette: part(() => import('./palette.js'), 'Palette', 'everywhere'),
   settings: part(() => import('./settings.js'), 'Settings', 'everywhere'),
 });

@@ -24,7 +24,7 @@ export function watchPlan() {
   };
   effect(() => {
     const idle = !s.text.value.trim() || !s.selected.value.length && !NAMES.test(s.text.value);
-    s.refs.value; s.mask.value; s.models.value; s.tier.value;
+    s.refs.value; s.mask.value; s.fewer.value; s.models.value; s.tier.value;
     clearTimeout(timer);
     flight.abort();
     if (idle) s.plan.value = s.named.value = null; else timer = setTimeout(ask, 150);

@@ -24,6 +24,7 @@ export const text = signal(/** @type {HTMLTextAreaElement | null} */ (document.g
 export const selected = signal(/** @type {string[]} */ ([]));
 export const refs = signal(/** @type {Ref[]} */ ([]));
 export const mask = signal(/** @type {Ref | null} */ (null));
+export const fewer = signal(/** @type {string[]} */ ([]));                  // models that may get fewer of them than there are
 export const tier = signal(local.tier === 'draft' ? 'draft' : 'final');
 export const plan = signal(/** @type {Plan | null} */ (null));
 export const named = signal(/** @type {string[] | null} */ (null));        // the models that the text chooses, when it does
@@ -177,10 +178,10 @@ export function go(to) {
   document.title = `${title} · Triptych`;
 }
 
-/** Why a model cannot do this job, or null: the plan's word, else its card's. @param {Model} m */
-export function cannot(m) {
-  const said = plan.value?.per_model[m.id];
-  if (said) return said.ok ? null : said.reason ?? 'cannot do this';
+/** Why a model cannot do this job, or null: the plan's word, else its card's. @param {Model} m @param {string} [name] */
+export function cannot(m, name = m.id) {
+  const said = plan.value?.per_model[name], of = said?.references;
+  if (said) return !said.ok ? said.reason ?? 'cannot do this' : of?.undecided ? `takes ${of.takes} of ${of.fates.length} pictures` : null;
   const pictures = refs.value.length, able = m.capabilities ?? {};
   if (pictures && !able.operations?.includes('edit')) return 'takes no pictures';
   return pictures > (able.max_input_images ?? Infinity) ? `takes at most ${able.max_input_images} pictures` : null;

@@ -2,9 +2,12 @@
 /** Above the prompt: pictures that go along with it, and pictures put aside to be looked at side by side. */
 import { deed } from './actions.js';
 import * as s from './state.js';
-import { Icon, Tool, h, html, say } from './ui.js';
+import { Icon, Tool, h, html, say, styled } from './ui.js';
 import { done } from './undo.js';
+import { Who } from './who.js';
 /** @import { Ref } from './types' */
+
+styled('refs');
 
 const ROLES = [
   ['edit', 'Edit this', 'The picture to be changed'], ['subject', 'Subject', 'This person, product or thing'],
@@ -33,7 +36,7 @@ export function References() {
       ${h(Tool, { icon: 'x', label: say('Remove picture {0}', i + 1), onClick: () => without(r) })}</li>`)}
     ${mask && html`<li class=${mask.problem ? 'ref bad' : 'ref'}>${thumb(mask)}<span class="about"><span class="num">${say('mask')}</span><span>${mask.problem || (mask.sha256 ? say('Its transparent part is changed') : say('Uploading'))}</span></span>
       ${h(Tool, { icon: 'x', label: say('Remove the mask'), onClick: () => { s.mask.value = null; done(say('The mask was taken out.'), () => { s.mask.value = mask; }); } })}</li>`}
-  </ul>`;
+  </ul>${h(Who, null)}`;
 }
 
 export function Tray() {

@@ -31,7 +31,7 @@ export type Spend = { today: { amount_micro_usd: number; unknown: number | boole
 export type Ref = { key: number; sha256: string | null; url: string | null; name: string; role: string; problem: string; parent?: { tile: string; picture: string } };
 export type Plan = {
   prompts: number; images: number; total: Cost; known_micro_usd?: number; unknown_count?: number; fee_micro_usd?: number; seconds: [number, number] | null; chips: { name: string; text: string; value: string }[]; notes: Note[];
-  per_model: Record<string, { ok: boolean; reason: string | null; images: number; cost: Cost; adjustments: Adjustment[]; draft?: { words: string; final: Cost } | null }>; allowed: boolean; reason: string | null;
+  per_model: Record<string, { ok: boolean; reason: string | null; images: number; cost: Cost; adjustments: Adjustment[]; references?: { takes: number; fates: { index: number; role: string; place: number | null }[]; undecided: string | null }; draft?: { words: string; final: Cost } | null }>; allowed: boolean; reason: string | null;
 };
 export type Mark = { image: string; tile: TileSignal };
 export type Problem = { message: string; hint: string; code: string };
