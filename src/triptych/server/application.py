@@ -14,8 +14,8 @@ from triptych.app.container import App
 from triptych.app.model_views import listed, model_views
 from triptych.server.auth import LocalOnly
 from triptych.server.batches_api import BatchesApi
-from triptych.server.conversation_api import ConversationApi
 from triptych.server.drift_api import DriftApi
+from triptych.server.edits_api import EditsApi
 from triptych.server.errors import HANDLERS
 from triptych.server.events import events_response
 from triptych.server.gallery_api import GalleryApi
@@ -26,7 +26,6 @@ from triptych.server.kit_client_api import KitClientApi
 from triptych.server.lineage_api import LineageApi
 from triptych.server.onboarding_api import OnboardingApi
 from triptych.server.openai_images import ImagesApi
-from triptych.server.outpaint_api import OutpaintApi
 from triptych.server.picks_api import PicksApi
 from triptych.server.promotion_api import PromotionApi
 from triptych.server.public import Doors, public_app
@@ -115,8 +114,7 @@ _WORKSHOPS = (
     LineageApi,
     PromotionApi,
     ImportApi,
-    OutpaintApi,
-    ConversationApi,
+    EditsApi,
 )
 """What the studio's page does beyond runs and tiles, each a file of its own."""
 

@@ -188,7 +188,7 @@ export function bench(which, image, t) {
 export function addPictures(pictures, focus = false) {
   const fresh = pictures.filter(p => !s.refs.peek().some(r => r.sha256 === p.sha256));
   s.refs.value = [...s.refs.peek(), ...fresh.map(p => ({ ...kept(p.sha256, 'subject', p.thumb, p.name ? `${p.name}’s picture` : 'picture'), parent: { tile: p.tile, picture: p.id } }))];
-  if (fresh.length < pictures.length) toast('It goes along already.');
+  if (fresh.length < pictures.length) toast(say('It goes along already.'));
   if (focus) focusPrompt();
 }
 
