@@ -20,8 +20,8 @@ from triptych.app.model_views import (
     listed,
     provider_view,
 )
-from triptych.imaging.header import header
 from triptych.app.onboarding import sample_state
+from triptych.imaging.header import header
 from triptych.server.auth import require_session
 from triptych.server.body import json_object, whole_body
 from triptych.server.errors import as_json
