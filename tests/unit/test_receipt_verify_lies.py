@@ -74,7 +74,7 @@ def test_conditions_that_were_kept_are_told_to_their_owner() -> None:
 @pytest.mark.parametrize(
     ("at", "change", "words"),
     [
-        (0, {"price_micro_usd": 5}, "the price of one/kettle is 40000 and not 5"),
+        (0, {"price_micro_usd": 5}, "the price of one/kettle is $0.04 and not $0.000005"),
         (1, {"lane": "local"}, "lane of two/kettle is commercial and not local"),
         (1, {"training": "no"}, "training of two/kettle is unknown and not no"),
         (

@@ -15,7 +15,7 @@ from triptych.spec.errors import BadRequestError
 from triptych.spec.image import ImageRequest
 from triptych.spec.model import ModelCard
 from triptych.spec.routing import EndpointState, Features, Reason, Snapshot
-from triptych.spec.words import utc
+from triptych.spec.words import usd, utc
 
 RequestFor = Callable[[ModelCard], ImageRequest | None]
 """The request as one card prices it; None where what it costs there cannot be known."""
@@ -62,7 +62,7 @@ def claims(snapshot: Snapshot, catalogue: bytes, features: Features, request_for
             unpriced.append(card.id)
             continue
         if amount != state.price_micro_usd:
-            wrong.append(f"the price of {card.id} is {_say(amount)} and not {_say(state.price_micro_usd)}")
+            wrong.append(f"the price of {card.id} is {_money(amount)} and not {_money(state.price_micro_usd)}")
     return Claims(tuple(wrong), len(snapshot.endpoints), tuple(unpriced))
 
 
@@ -103,6 +103,10 @@ def _limits(state: EndpointState, card: ModelCard, features: Features, taken_ms:
     own = _OWN_WORDS - (frozenset() if features.mask else {"mask_unsupported"})
     own -= frozenset() if features.input_images else {"too_many_inputs"}
     return wrong + [f"not {reason}" for reason in state.supports if reason not in own and not must.get(reason, False)]
+
+
+def _money(amount_micro_usd: int | None) -> str:
+    return "unknown" if amount_micro_usd is None else usd(amount_micro_usd)
 
 
 def _say(value: object) -> str:

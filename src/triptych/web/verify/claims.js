@@ -3,7 +3,7 @@
  * triptych.router.claims. */
 import { priceOf } from './cost.js';
 import { canonical } from './json.js';
-import { counted, line, utc, words } from './line.js';
+import { counted, line, usd, utc, words } from './line.js';
 import { others } from './named.js';
 import { requestFor } from './price.js';
 import { cardsIn } from './published.js';
@@ -53,7 +53,7 @@ function claims(snapshot, cards, features, ask) {
     for (const reason of limits(state, card, features, snapshot.taken_ms)) wrong.push(`${card.id} is ${reason}`);
     const amount = priced(state, card, ask);
     if (amount === undefined) unpriced.push(card.id);
-    else if (amount !== state.price_micro_usd) wrong.push(`the price of ${card.id} is ${say(amount)} and not ${say(state.price_micro_usd)}`);
+    else if (amount !== state.price_micro_usd) wrong.push(`the price of ${card.id} is ${money(amount)} and not ${money(state.price_micro_usd)}`);
   }
   return { wrong, checked: snapshot.endpoints.length, unpriced };
 }
@@ -108,5 +108,7 @@ function limits(state, card, features, taken) {
   return [...wrong, ...state.supports.filter(reason => !own.includes(reason) && !applies.get(reason)).map(reason => `not ${reason}`)];
 }
 
+/** @param {number | null} micro */
+const money = micro => micro === null ? 'unknown' : usd(micro);
 /** @param {any} value */
 const say = value => typeof value === 'boolean' ? (value ? 'yes' : 'no') : value === null ? 'unknown' : String(value);
