@@ -55,10 +55,10 @@ def model_views(models: Models, router: Router) -> list[JsonObject]:
     states = {card.id: state for state in models.providers() if state.enabled for card in state.cards}
     cards = order(card for state in models.providers() if state.enabled for card in state.cards)
     return [
-        _model(card, states[card.id], worst.get(card.id), router.typical_seconds(card))
-        | {"moved": models.moved.get(card.id)}
+        {**_model(card, states[card.id], worst.get(card.id), router.typical_seconds(card)),
+         "moved": models.moved.get(card.id)}
         for card in cards
-    ]
+    ]  # fmt: skip
 
 
 def first_choice(views: Sequence[JsonObject], today: date) -> list[str]:

@@ -88,7 +88,7 @@ class DriftApi:
         await self._app.drift.check_now(request.path_params["id"], _amount(body, "agreed_micro_usd"))
 
     async def schedule(self, request: Request, body: dict[str, Any]) -> None:
-        wanted = body.get("schedule")
+        wanted: Any = body.get("schedule")
         if wanted not in get_args(Schedule):
             raise BadRequestError(f"schedule takes {', '.join(get_args(Schedule))}.", param="schedule")
         await self._app.drift.schedule(

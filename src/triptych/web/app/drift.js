@@ -30,6 +30,7 @@ export function Drift() {
 }
 
 const name = (/** @type {string} */ model) => s.byId.value.get(model)?.name ?? model;
+const costs = (/** @type {any} */ w) => w.total.source === 'free' ? 'is free' : `costs ${cost(w)}`;
 const cost = (/** @type {any} */ w) => `${w.total.amount_micro_usd ? 'about ' : ''}${price(w.total)}`;
 
 /** @param {{ look: (work?: () => Promise<any>) => Promise<any>, done: () => void, first: boolean }} props */
@@ -73,7 +74,7 @@ function Watch({ w, look }) {
     ${w.reasons.map((/** @type {any} */ r) => h(Remark, { of: { kind: 'warn', message: `${name(r.model)}: ${r.reason}` } }))}
     <p class=${moved.length ? 'said moved' : 'said'} role="status">${verdict}${latest && html` <span class="sub">${clock(latest.created_ms)}${running ? ', another check is at work' : ''}</span>`}</p>
     ${latest && h(Cells, { w, check: latest, good: w.checks.find((/** @type {any} */ c) => c.id === w.good) })}
-    ${!switched && html`<div class="next">${asking.value ? html`<span class="sure" role="group" aria-label="Switch the schedule on?"><span>A check costs ${cost(w)}, ${WHEN[asking.value]}, at most $</span><input type="number" min="0" step="any" aria-label="Cap for 30 days in dollars" value=${cap} onInput=${(/** @type {any} */ e) => { cap.value = e.currentTarget.value; }} /><span>in 30 days.</span>
+    ${!switched && html`<div class="next">${asking.value ? html`<span class="sure" role="group" aria-label="Switch the schedule on?"><span>A check ${costs(w)}, ${WHEN[asking.value]}, at most $</span><input type="number" min="0" step="any" aria-label="Cap for 30 days in dollars" value=${cap} onInput=${(/** @type {any} */ e) => { cap.value = e.currentTarget.value; }} /><span>in 30 days.</span>
         <button type="button" class="btn small go" disabled=${!(Number(cap.value) >= 0) || cap.value === ''} onClick=${() => on(asking.peek())}>Switch on</button><button type="button" class="btn small" onClick=${() => { asking.value = ''; }}>Leave it</button></span>`
       : ['daily', 'weekly'].map(x => html`<button type="button" class="btn small" disabled=${!w.images || agreed === null} onClick=${() => { asking.value = x; }}>Check ${WHEN[x]}…</button>`)}</div>`}
   </section>`;
