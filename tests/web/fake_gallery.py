@@ -27,7 +27,7 @@ class FakeGallery:
         self.marks: dict[str, Object] = {}
 
     def state(self, id_: str) -> Object:
-        return self.marks.get(id_, {"stars": 0, "verdict": "open", "tags": [], "project": None, "trashed_ms": None})
+        return self.marks.get(id_, {"stars": 0, "verdict": "open", "tags": [], "project": None, "trashed_ms": None, "alt": None})
 
     def entry(self, number: int) -> Object:
         model, name, maker = MAKERS[number % 2]
@@ -67,6 +67,8 @@ class FakeGallery:
         for id_, marks in before.items():
             said: Object = {name: body[name] for name in ("stars", "verdict", "project") if name in body}
             now: Object = {**marks, **said}
+            if "alt" in body:
+                now["alt"] = body["alt"] or None
             now["tags"] = [*marks["tags"], *body.get("add_tags", [])]
             if "trashed" in body:
                 now["trashed_ms"] = START_MS if body["trashed"] else None
@@ -94,9 +96,12 @@ def _refuse(status: int, message: str, hint: str) -> Response:
 async def gallery(fake: Any, request: Request, body: Any) -> Any:
     mine: FakeGallery = fake.gallery
     if request.method == "PATCH":
-        return mine.change(body)
+        done = mine.change(body)
+        fake.tell("marks", {"pictures": done["pictures"]})
+        return done
     if request.method == "POST":
         mine.marks.update(body["before"])
+        fake.tell("marks", {"pictures": body["before"]})
         return {"pictures": body["before"]}
     return _read(mine, request)
 
@@ -107,6 +112,8 @@ def _read(mine: FakeGallery, request: Request) -> Any:
         projects = sorted({marks["project"] for marks in mine.marks.values() if marks["project"]})
         tags = sorted({tag for marks in mine.marks.values() for tag in marks["tags"]})
         return {"fields": FIELDS, "tags": tags, "projects": projects}
+    if last == "marks":
+        return {"pictures": {id_: mine.state(id_) for id_ in request.query_params["pictures"].split(",")}}
     if "/similar/" in request.url.path:
         number = int(last[5:])
         near = [{**mine.entry(n), "differs": 4} for n in (number + 4, number + 8) if n < mine.size]

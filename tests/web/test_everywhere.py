@@ -255,3 +255,53 @@ def test_an_empty_gallery_offers_briefs(visit: Opener) -> None:
     prompt = page.get_by_label("Prompt", exact=True)
     expect(prompt).to_have_value(re.compile("OPEN LATE.*--ar 2:3"))
     expect(prompt).to_be_focused()
+
+
+def test_what_a_picture_shows_can_be_said_and_taken_back(visit: Opener) -> None:
+    page = visit(runs=[("harbour", PAIR)])
+    expect(page.locator(".tile[data-state=done]")).to_have_count(2)
+    expect(tile(page, "Aurora").get_by_role("img")).to_have_attribute("alt", "harbour")
+    tile(page, "Aurora").focus()
+    page.keyboard.press("i")
+    panel = page.get_by_role("complementary", name="Inspector")
+    panel.get_by_label("What it shows").fill("Boats at a quay, seen from above")
+    panel.get_by_role("button", name="Save").click()
+    expect(tile(page, "Aurora").get_by_role("img")).to_have_attribute("alt", "Boats at a quay, seen from above")
+    page.get_by_role("button", name="Undo").click()
+    expect(tile(page, "Aurora").get_by_role("img")).to_have_attribute("alt", "harbour")
+    expect(panel.get_by_label("What it shows")).to_have_value("harbour")
+
+
+def test_two_pages_know_what_is_thrown_away(visit: Opener) -> None:
+    page = visit(runs=[("harbour", PAIR)])
+    expect(page.locator(".tile[data-state=done]")).to_have_count(2)
+    image = tile(page, "Aurora").get_attribute("data-image")
+    same = {"X-Triptych-Session": "session-keys"}
+    expect(tile(page, "Aurora").get_by_text("In the trash")).to_have_count(0)
+    page.context.request.fetch(
+        "/api/gallery", method="PATCH", headers=same, data={"pictures": [image], "trashed": True}
+    )
+    expect(tile(page, "Aurora").get_by_text("In the trash")).to_be_visible()
+    tile(page, "Aurora").get_by_role("button", name="Take back").click()
+    expect(tile(page, "Aurora").get_by_text("In the trash")).to_have_count(0)
+    page.keyboard.press("Control+z")
+    expect(tile(page, "Aurora").get_by_text("In the trash")).to_be_visible()
+
+
+def test_the_open_gallery_follows_what_happens_elsewhere(visit: Opener) -> None:
+    page = opened(visit, 40)
+    same = {"X-Triptych-Session": "session-keys"}
+    page.context.request.fetch("/api/gallery", method="PATCH", headers=same, data={"pictures": ["img_g3"], "stars": 5})
+    expect(cell(page, 3)).to_have_attribute("aria-label", re.compile("5 stars"))
+    page.context.request.fetch(
+        "/api/gallery", method="PATCH", headers=same, data={"pictures": ["img_g0"], "trashed": True}
+    )
+    expect(page.locator("#found")).to_have_text("39 pictures")
+    cell(page, 1).click()
+    page.context.request.post("/fake", data={"gallery": 41, "runs": [{"text": "new", "models": PAIR}]})
+    more = page.get_by_role("button", name="Show 2 new pictures")
+    expect(more).to_be_visible()
+    expect(page.get_by_text("1 chosen")).to_be_visible()  # nothing moves while something is chosen
+    expect(page.locator("#found")).to_have_text("39 pictures")
+    more.click()
+    expect(page.locator("#found")).to_have_text("40 pictures")

@@ -15,8 +15,8 @@ from triptych.web import assets
 APP = assets.ROOT / "app"
 LANGUAGES = sorted((assets.ROOT / "lang").glob("*.json"))
 COVERED = (
-    "actions", "briefs", "caption", "commands", "compare", "composer", "credentials", "cull", "deeds", "differences", "foot", "format",
-    "gallery", "help", "inspector", "local", "main", "notify", "palette", "reading", "rows", "settings", "spoken", "status", "tile",
+    "actions", "alt", "briefs", "caption", "commands", "compare", "composer", "credentials", "cull", "deeds", "differences", "foot", "format",
+    "gallery", "help", "inspector", "local", "main", "marks", "notify", "palette", "phone", "reading", "rows", "settings", "spoken", "status", "tile",
     "toast", "toolbar", "tray", "undo", "welcome",
 )  # fmt: skip
 """The frame, the prompt bar, tiles and rows, side by side, the gallery, and what opens anywhere. The other views are English."""

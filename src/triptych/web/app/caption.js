@@ -1,6 +1,7 @@
 // @ts-check
 /** Under a tile and beside a row: who drew it, which prompt it was, how long it took and what it cost. */
 import { useSignal } from '@preact/signals';
+import { alt, marks, takeBack } from './marks.js';
 import { LANES, count, letter, money, price, seconds, ticking } from './format.js';
 import { isKey } from './keyvisual.js';
 import * as s from './state.js';
@@ -12,6 +13,10 @@ import { h, html, later, say, styled } from './ui.js';
 const words = text => text.split(/\s+/).map(w => w.replace(/^[,.;:]+|[,.;:]+$/g, '')).filter(Boolean);
 
 /** What sets this tile's prompt and shape apart from the others of its row: "red · 1:1", or ''. @param {Tile} t */
+export { alt };
+/** Under a row on a small screen. */
+export const Film = later(() => import('./phone.js'), 'Film');
+if (matchMedia('(pointer: coarse)').matches) import('./phone.js');
 export function apart(t) {
   const all = (s.findRow(t.run)?.tiles.value ?? []).map(x => x.value), prompts = [...new Set(all.map(x => x.prompt))];
   const parts = [];
@@ -44,6 +49,7 @@ export function Caption({ t, index, live, tab }) {
     <p class="sub" title=${say(title)}>${hidden ? say('Hidden until one is picked: open Compare') : html`${t.maker}${lane && ` · ${say(lane)}`}${model?.is_ai === false ? ` · ${say('procedural, not an AI model')}` : ''}`}</p>
     ${(t.draft != null || t.final) && html`<p class="own" title=${t.draft ?? say('Made from a draft, as it was asked for there')}>${t.final ? say('Final of a draft') : say('Draft: {0}', t.draft)}</p>`}
     ${t.imported && html`<p class="own" title=${say('What its file says of its maker; nobody has checked it')}>${say('imported, not made here: no receipt')}</p>`}
+    ${t.images.filter(i => marks.value[i.id]?.trashed_ms).map(i => html`<p class="own binned" key=${i.id}>${say('In the trash')} <button type="button" class="btn small" tabindex=${tab} onClick=${() => takeBack(i.id)}>${say('Take back')}</button></p>`)}
     ${t.images.some(i => isKey(i.id)) && html`<p class="own">${say('◆ Key visual')}</p>`}
     ${tries.length > 0 && html`<button type="button" class="fitted tries" tabindex=${tab} title=${say('What happened before, in the inspector')} onClick=${() => { s.inspecting.value = tries[0].id; }}>${count(tries.length, 'earlier try', 'earlier tries')}</button>`}
     ${fitted.length > 0 && html`<button type="button" class="fitted" tabindex=${tab} title=${say('Open the inspector')} onClick=${() => { s.inspecting.value = t.id; }}>≈ ${fitted[0].detail}${fitted.length > 1 ? ` · ${say('{0} more', fitted.length - 1)}` : ''}</button>`}

@@ -8,6 +8,7 @@ import { trying } from './actions.js';
 import { heard, keyed } from './commands.js';
 import { Differences } from './differences.js';
 import { letter } from './format.js';
+import { alt } from './marks.js';
 import { choose, forget } from './picks.js';
 import * as s from './state.js';
 import { Remark, Tool, h, html, say } from './ui.js';
@@ -39,6 +40,7 @@ export function Compare() {
   const mode = useSignal('grid'), held = useSignal(false), k = useSignal(1), surround = useSignal(s.local.surround || 'theme');
   const strip = useSignal(s.local.differences ?? (innerWidth > 640 ? 'open' : ''));
   const question = useSignal('prettier'), answers = useSignal(/** @type {Answers} */ ({ won: {}, rejected: {}, said: null })), mix = useSignal('50'), busy = useRef(false);
+  const pressed = useRef(0), from = useRef([0, 0]);
   const all = sides.value, two = all.length === 2, how = two || mode.value === 'flicker' && all.length > 1 ? mode.value : 'grid';
   useLayoutEffect(() => {
     box.current?.showModal();
@@ -127,6 +129,12 @@ export function Compare() {
     ${all.length > 2 && h(Tool, { icon: 'x', label: say('Take {0} out of the view', side.letter), title: keyed('Take out of the view', 'side-out-of'), class: 'small', onClick: () => takeOut(side) })}</span>`}`;
   const pair = say('{0} and {1}', called(all[0]), all[1] ? called(all[1]) : ''), said = answers.value.said;
   const order = how === 'grid' && held.value && all.length > 1 ? [...all.slice(0, -2), all[all.length - 1], all[all.length - 2]] : all;
+  const finger = (/** @type {PointerEvent} */ e) => {      // a long press is the Space bar of a phone
+    clearTimeout(pressed.current);
+    if (e.type === 'pointerdown' && e.pointerType === 'touch' && e.isPrimary && all.length > 1) { from.current = [e.clientX, e.clientY]; pressed.current = setTimeout(() => { held.value = true; }, 300); }
+    else if (e.type !== 'pointerdown' && held.peek()) held.value = false;
+  };
+  const moved = (/** @type {PointerEvent} */ e) => { if (!held.peek() && Math.hypot(e.clientX - from.current[0], e.clientY - from.current[1]) > 8) clearTimeout(pressed.current); };
   const hold = { onPointerDown: () => { held.value = true; }, onPointerUp: () => { held.value = false; }, onPointerLeave: () => { held.value = false; } };
   return html`<dialog class="compare" ref=${box} aria-label=${say('Side by side')} data-surround=${surround} onClose=${() => { s.comparing.value = []; }} onKeyDown=${keys} onKeyUp=${e => { if (e.key === ' ') held.value = false; }}>
     <header><h2 aria-live="polite">${won && !said ? say('You picked {0}: {1}', won.letter, won.t.name) : said ? said.text() : all.length === 1 ? called(all[0]) : blind ? say('Pick one') : say('{0} side by side', all.length)}</h2>
@@ -139,7 +147,7 @@ export function Compare() {
       <div class="seg surrounds" role="group" aria-label=${say('Surround')}>${[['theme', 'As the page'], ['paper', 'Paper'], ['grey', 'Middle grey'], ['ink', 'Ink']].map(([id, name]) => html`<button type="button" title=${say('Surround: {0}', say(name))} aria-label=${say(name)} aria-pressed=${surround.value === id} onClick=${() => { surround.value = s.local.surround = id; }}><i data-tone=${id}></i></button>`)}</div>
       ${h(Tool, { icon: 'x', label: say('Close'), title: say('Close (Esc)'), onClick: () => box.current?.close() })}</header>
     ${h(Remark, { of: s.problems.value.compare })}
-    <zoom-stage ref=${stage} data-how=${how}>
+    <zoom-stage ref=${stage} data-how=${how} onPointerDown=${finger} onPointerUp=${finger} onPointerCancel=${finger} onPointerMove=${moved} onContextMenu=${e => { if (held.peek() || e.pointerType === 'touch') e.preventDefault(); }}>
       ${how === 'grid' && order.map(side => h(Plate, { key: side.image.id, side, tag, out: Boolean(answers.value.rejected[side.image.id]) }))}
       ${how === 'flicker' && h(Plate, { key: 'flicker', side: held.value ? all[all.length - 2] : all[all.length - 1], tag })}
       ${(how === 'overlay' || how === 'difference') && html`<figure class="plate" tabindex="0" key=${how} aria-label=${`${pair}: ${how}`}><div class="window pile" style=${`--mix:${mix.value}`}>${all.map(side => html`<div class="layer" key=${side.image.id}>${h(Pic, { side })}</div>`)}</div>
@@ -153,7 +161,7 @@ export function Compare() {
 }
 
 /** @param {{ side: Side }} props */
-const Pic = ({ side: { image, t } }) => html`<div class="pic" style=${`--ar:${image.width / image.height}`}><img src=${image.url} alt=${t.maker ? t.prompt.slice(0, 120) : t.name} draggable=${false} decoding="async" /></div>`;
+const Pic = ({ side: { image, t } }) => html`<div class="pic" style=${`--ar:${image.width / image.height}`}><img src=${image.url} alt=${t.maker ? alt(t, image) : t.name} draggable=${false} decoding="async" /></div>`;
 /** @param {{ side: Side }} props */
 export const Name = ({ side }) => html`<span class="num">${side.letter}</span>${called(side) !== side.letter && ` ${called(side)}`}`;
 

@@ -83,9 +83,17 @@ export function tileMenu(tile, image) {
     { name: isKey(image.id) ? say('No key visual any more') : say('This is the key visual'), run: () => choose(image.id) },
     ...(t.draft == null ? [] : [{ name: say('Make final'), note: 'Ctrl ⇧ ↵', run: () => { promote(t, image); } }, { name: say('Make final on…'), note: say('with prices'), run: () => { offers(t, image); } }]),
     ...(t.imported ? [] : [{ name: say('Make another'), note: hidden ? '' : price(t.estimate ?? t.cost, true), run: () => retry(t, t.billed === 'unknown' ? { confirm: true } : {}) }]),
+    ...(!hidden && 'canShare' in navigator ? [{ name: say('Share…'), run: () => { share(image); } }] : []),
     ...(row ? [{ name: say('Use the prompt'), run: () => reuse(row, false) }] : []),
     ...(hidden ? [] : alsoTry(t)).map(o => ({ ...o, name: o.note === say('Add one') ? o.name : say('Also on {0}', o.name) })),
   ];
+}
+
+/** Hands a picture to the system's own sheet of sharing. @param {Picture} image */
+async function share(image) {
+  const blob = await (await fetch(`${image.url}?download=1`)).blob(), file = new File([blob], image.filename, { type: image.media_type });
+  if (!navigator.canShare({ files: [file] })) { toast(say('This browser does not share such a file.')); return; }
+  await navigator.share({ files: [file] }).catch(e => { if (e.name !== 'AbortError') toast(say('It was not shared.')); });
 }
 
 // Models that the text chooses

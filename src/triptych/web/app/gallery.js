@@ -1,6 +1,6 @@
 // @ts-check
 /** Everything that was made, in one grid of which only the part in sight is drawn; looked for, marked, thrown away. */
-import { batch, signal, useComputed, useSignal } from '@preact/signals';
+import { batch, computed, effect, signal, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { deed, tell, trying } from './actions.js';
 import { carry } from './dropping.js';
@@ -9,6 +9,7 @@ import { Briefs } from './briefs.js';
 import { heard, keyed } from './commands.js';
 import { count, money } from './format.js';
 import { isKey } from './keyvisual.js';
+import { marks, told } from './marks.js';
 import * as s from './state.js';
 import { Icon, Remark, Tool, h, html, later, say, toast } from './ui.js';
 import { done as undoable } from './undo.js';
@@ -18,6 +19,7 @@ import { done as undoable } from './undo.js';
 const PAGE = 100, PAGES = 30, IN_SIGHT = 80;           // pages that are remembered; cells at most, about
 const Cull = later(() => import('./cull.js'), 'Cull');
 
+const fresh = signal(0);                                // pictures that came since the last look
 const query = signal(''), wrong = signal(/** @type {{ message: string, hint: string } | null} */ (null));
 const total = signal(/** @type {number | null} */ (null)), version = signal(0);
 const near = signal(/** @type {Entry | null} */ (null));                    // whose lookalikes are shown
@@ -43,7 +45,7 @@ async function search() {
   try {
     const first = await call('GET', `/api/gallery?${asked({ limit: PAGE })}`, undefined, mine);
     const all = await call('GET', `/api/gallery/count?${asked({ cursor: first.start })}`, undefined, mine);
-    batch(() => { pages.clear(); pages.set(0, first.pictures); start = first.start; total.value = all.count; wrong.value = null; near.value = null; version.value++; active.value = Math.min(active.peek(), Math.max(0, all.count - 1)); });
+    batch(() => { pages.clear(); pages.set(0, first.pictures); start = first.start; total.value = all.count; wrong.value = null; near.value = null; fresh.value = 0; version.value++; active.value = Math.min(active.peek(), Math.max(0, all.count - 1)); });
   } catch (error) { refused(error, mine); }
 }
 
@@ -138,6 +140,30 @@ const DEEDS = /** @type {Record<string, () => void>} */ ({
   similar: () => { const e = at(active.peek()); if (e) similar(e); },
 });
 
+/** Keeps the grid as things are while it is open: marks of other pages at once, and new pictures when its top is in sight and
+ * nothing is chosen; else it says that there are some. @returns {() => void} ends it */
+function follow() {
+  const ended = computed(() => s.rows.value.flatMap(r => r.veiled ? [] : r.tiles.value.flatMap(t => t.value.images)).length);
+  let before = ended.peek(), timer = 0;
+  const news = effect(() => {
+    const more = ended.value - before;
+    before = ended.value;
+    if (more <= 0) return;
+    fresh.value = fresh.peek() + more;
+    clearTimeout(timer);
+    timer = setTimeout(() => { if (!document.querySelector('.cells')?.scrollTop && !chosen.peek().size && !near.peek()) search(); }, 400);
+  });
+  const marked = effect(() => {
+    if (!told.value) return;
+    const now = marks.peek();
+    let moved = false;
+    for (const [n, list] of pages) pages.set(n, list.map(e => { const m = /** @type {any} */ (now[e.id]); moved ||= m && Boolean(m.trashed_ms) !== Boolean(e.trashed_ms); return m ? { ...e, ...m } : e; }));
+    version.value = version.peek() + 1;
+    if (moved && !chosen.peek().size) search();
+  });
+  return () => { news(); marked(); clearTimeout(timer); };
+}
+
 /** What a key does here. @param {KeyboardEvent} e */
 const deedOf = e => /^[0-5]$/.test(e.key) && !e.ctrlKey && !e.metaKey && !e.altKey && s.letters.peek() ? e.key : heard('gallery', e)?.id.slice(4) ?? '';
 
@@ -154,6 +180,7 @@ export function Gallery() {
     query.value = q;
     search();
   }, [s.path.value]);
+  useEffect(() => follow(), []);
   const some = total.value ?? 0;
   return html`<div class="gallery">
     ${h(Search, null)}${h(Bar, null)}
@@ -175,6 +202,7 @@ function Search() {
     <label class="vh" for="find">${say('Search the gallery')}</label>
     <input id="find" ref=${box} type="search" autocomplete="off" spellcheck="false" placeholder="fox model:seedream kept:yes" value=${query} aria-invalid=${Boolean(wrong.value)} aria-describedby="found wrong" onInput=${e => type(e.currentTarget.value)} />
     <span id="found" class="num sub" role="status">${total.value === null ? '' : count(total.value, 'picture')}</span>
+    ${fresh.value > 0 && html`<button type="button" class="btn small fresh" onClick=${search}>${say('Show {0}', count(fresh.value, 'new picture'))}</button>`}
     <span id="wrong">${h(Remark, { of: wrong.value })}</span>
     ${open.value && offered.length > 0 && html`<ul class="offers" aria-label=${say('Fields')}>${offered.slice(0, 14).map(o => html`<li key=${o.put}><button type="button" class="btn small" title=${o.note} onClick=${() => put(o.put)}><b class="num">${o.put}</b></button></li>`)}</ul>`}
   </search>`;

@@ -6,6 +6,7 @@ import { deed } from './actions.js';
 import { ApiError, call } from './api.js';
 import { stay } from './composer.js';
 import { LANES, money, price, seconds } from './format.js';
+import { AltText } from './alt.js';
 import * as s from './state.js';
 import { wasBilled } from './status.js';
 import { Tool, h, html, later, say, styled } from './ui.js';
@@ -75,7 +76,7 @@ function Recipe({ tile, row }) {
     ${[...new Set(tile.images.map(i => i.revised_prompt))].map(to => to && to !== tile.prompt && h(Rewrite, { key: to, from: tile.prompt, to }))}
     <dl>${[['Model', tile.endpoint ?? tile.model], ['Privacy', LANES[tile.lane ?? '']?.[1]], ['Size', image && `${image.width} × ${image.height}`], ['Seed', image && (image.seed ?? 'not told by the provider')], ['File', image && `${image.media_type}, ${(image.bytes / 1024).toFixed(0)} KB`], ['SHA-256', image?.sha256]]
       .filter(([, v]) => v).map(([k, v]) => html`<div><dt>${k}</dt><dd class=${k === 'SHA-256' ? 'num hash' : ''}>${v}</dd></div>`)}</dl>
-    ${row && html`<div class="next"><button type="button" class="btn small" onClick=${() => deed('reuse', row)}>${say('Use all')}</button><button type="button" class="btn small" onClick=${() => deed('reuse', row, false)}>${say('Prompt only')}</button><a class="btn small" href=${`/lineage/${tile.id}`} onClick=${stay}>${say('Lineage')}</a></div>`}</section>`;
+    ${tile.images.map(i => h(AltText, { key: i.id, tile, image: i }))}${row && html`<div class="next"><button type="button" class="btn small" onClick=${() => deed('reuse', row)}>${say('Use all')}</button><button type="button" class="btn small" onClick=${() => deed('reuse', row, false)}>${say('Prompt only')}</button><a class="btn small" href=${`/lineage/${tile.id}`} onClick=${stay}>${say('Lineage')}</a></div>`}</section>`;
 }
 
 /** @param {{ tile: Tile, amounts: { words: string }[] }} props */

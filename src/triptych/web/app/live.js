@@ -1,6 +1,8 @@
 // @ts-check
 /** The one stream that says what happened; it comes after the first paint. */
 
+import { heard } from './marks.js';
+
 /** One stream for a visible page, none for a hidden one: six connections to a host are all that HTTP/1.1 allows, so hidden
  * tabs would starve the visible one. A page that comes back asks for what it missed.
  * @param {number} since @param {Record<string, (data: any) => void>} handlers @param {(up: boolean) => void} told */
@@ -12,7 +14,7 @@ export function live(since, handlers, told) {
     if (stream) return;
     const now = stream = new EventSource(`/api/events?since=${last}`);
     now.onopen = () => { wait = 1000; told(true); };
-    for (const [name, handle] of Object.entries(handlers)) {
+    for (const [name, handle] of Object.entries({ ...handlers, marks: heard })) {
       now.addEventListener(name, e => {
         if (stream !== now) return;
         if (e.lastEventId) last = e.lastEventId;

@@ -63,7 +63,7 @@ function RowView({ row }) {
       <ul class="params" aria-label=${say('Parameters')}>${[...row.text.matchAll(PARAMETER)].slice(0, 6).map(m => html`<li>${m[1]}</li>`)}</ul>
       ${h(Tally, { row, tiles })}${h(Menu, { label: say('Row: {0}', title.slice(0, 60)), icon: 'ellipsis', items: () => deed('rowMenu', row) })}</header>
     ${row.id === s.sample.value && h(Remark, { of: { kind: 'info', message: say('A sample by the offline painters: they are not AI models.') } })}${row.notes.map(n => h(Remark, { of: n }))}${h(Remark, { of: s.problems.value[row.id] })}
-    ${row.settings?.grid ? h(Matrix, { row, tiles }) : html`<ul class="tiles" style=${`--n:${tiles.length};--r:${ratio.toFixed(4)}`}>${tiles.map((tile, index) => h(TileView, { key: tile.peek().id, tile, index }))}</ul>`}
+    ${row.settings?.grid ? h(Matrix, { row, tiles }) : html`<ul class="tiles" style=${`--n:${tiles.length};--r:${ratio.toFixed(4)}`}>${tiles.map((tile, index) => h(TileView, { key: tile.peek().id, tile, index }))}</ul>${innerWidth < 641 && tiles.length > 1 && s.lazy.value && h(s.lazy.value.Film, { tiles })}`}
   </section>`;
 }
 
