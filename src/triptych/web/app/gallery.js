@@ -198,7 +198,7 @@ function Search() {
     : offers.value.fields.filter(f => !word.includes(':') && f.name.startsWith(named)).map(f => ({ put: `${f.name}:`, note: f.example }));
   const type = (/** @type {string} */ text) => { query.value = text; clearTimeout(timer.current); timer.current = setTimeout(search, 160); };
   const put = (/** @type {string} */ text) => { type(`${query.peek().slice(0, query.peek().length - word.length)}${text}${text.endsWith(':') ? '' : ' '}`); box.current?.focus(); };
-  return html`<search class="find" onFocusIn=${() => { open.value = true; }} onFocusOut=${e => { open.value = e.currentTarget.contains(e.relatedTarget); }} onKeyDown=${e => { if (e.key === 'Escape') { open.value = false; document.querySelector('.cells')?.focus(); } }}>
+  return html`<search class="find" onFocusIn=${() => { open.value = true; }} onFocusOut=${e => { open.value = e.currentTarget.contains(e.relatedTarget); }} onKeyDown=${e => { if (e.key === 'Escape') { open.value = false; /** @type {HTMLElement | null} */ (document.querySelector('.cells'))?.focus(); } }}>
     <label class="vh" for="find">${say('Search the gallery')}</label>
     <input id="find" ref=${box} type="search" autocomplete="off" spellcheck="false" placeholder="fox model:seedream kept:yes" value=${query} aria-invalid=${Boolean(wrong.value)} aria-describedby="found wrong" onInput=${e => type(e.currentTarget.value)} />
     <span id="found" class="num sub" role="status">${total.value === null ? '' : count(total.value, 'picture')}</span>
