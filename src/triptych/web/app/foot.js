@@ -32,9 +32,9 @@ export function Foot() {
   const order = `${s.orderRule.value ? say('The models stand in this order: {0}.', s.orderRule.value) : say('The order of the models follows a rule.')} ${say('None is put forward, all have the same weight.')}`;
   return html`<div class="foot">
     <label class="tool" title=${say('Add pictures: drop, paste or choose')}>${h(Icon, { name: 'image-plus' })}<input class="vh" type="file" accept="image/*" multiple aria-label=${say('Add pictures')} onChange=${e => { act.deed('upload', [...e.currentTarget.files]); e.currentTarget.value = ''; }} /></label>
-    ${h(Tool, { icon: 'images', label: say('Pictures from the gallery'), onClick: () => { s.over.value = 'pictures'; } })}
     ${h(Menu, { label: say('Parameters'), text: '--', class: 'tool num', heading: say('Add to the prompt'), items: () => import('./suggest.js').then(m => m.common()) })}
     ${h(Menu, { label: say('The order of the models'), icon: 'circle-question-mark', heading: order, items: () => [{ name: say('See all models'), run: () => s.go('/models') }] })}
+    ${h(Tool, { icon: 'images', label: say('Pictures from the gallery'), onClick: () => { s.over.value = 'pictures'; } })}
     <button type="button" class="tool num" title=${say('X/Y grid (G): any setting along two or three sides')} aria-label=${say('X/Y grid')} onClick=${() => { s.over.value = 'grid'; }}>X/Y</button>
     ${h(Tool, { icon: 'arrow-down', label: say('Import as results'), title: say('Import as results: pictures made elsewhere, beside those made here. Or drop them on a row.'), onClick: () => { import('./imports.js').then(m => m.chooseImports()); } })}
     ${h(Tier, null)}
