@@ -70,6 +70,39 @@ async def test_charges_are_held_against_estimates_by_endpoint(store: SqlRecordSt
     assert await store.charges("2026-11-22") == {}
 
 
+async def test_a_fee_is_reserved_and_closed_with_its_call_and_kept_apart(store: SqlRecordStore) -> None:
+    one = {"run_id": "run_1", "project": "Acme"}
+    call, fee = entry_of("res_1", amount=40, endpoint="a", **one), entry_of("fee_1", amount=5, fee_of="res_1", **one)
+    refused = await store.reserve(call, {"day": 44}, fee)
+    assert refused == _spend(0)
+    assert await store.ledger() == ()
+    assert await store.reserve(call, {"day": 45}, fee) is None
+    assert await store.fees() == {"": 5}
+    end = entry_of("res_1", "settle", 60, known=False, endpoint="a", **one)
+    assert (
+        await store.close_reservation(end, entry_of("fee_1", "settle", 7, known=False, fee_of="res_1", **one)) is True
+    )
+    assert await store.close_reservation(end, entry_of("fee_1", "settle", 9, fee_of="res_1", **one)) is False
+    other = (
+        entry_of("res_2", amount=30, run_id="run_2", endpoint="a"),
+        entry_of("fee_2", amount=3, run_id="run_2", fee_of="res_2"),
+    )
+    await store.reserve(other[0], {}, other[1])
+    await store.close_reservation(
+        entry_of("res_2", "release", run_id="run_2"), entry_of("fee_2", "release", run_id="run_2", fee_of="res_2")
+    )
+    spent = await store.spend()
+    assert (spent.amount_micro_usd, spent.unknown, spent.guessed_micro_usd) == (67, 1, 67)
+    assert await store._read(ledger.added_up) == spent
+    assert await store.fees("project") == {"Acme": 7}
+    assert await store.fees("run") == {"run_1": 7}
+    assert await store.fees("day") == {DAY: 7}
+    assert (await store.charges(DAY))["a"] == Charged(
+        calls=0, estimated_micro_usd=0, charged_micro_usd=0, unknown=1, released=1
+    )
+    assert await store.open_reservations() == ()
+
+
 async def test_each_cap_refuses_and_writes_nothing(store: SqlRecordStore) -> None:
     assert await store.reserve(entry_of("res_1", amount=10, run_id="run_1", api_key="key_1"), {}) is None
     for caps, cap in (
