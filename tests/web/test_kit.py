@@ -1,5 +1,6 @@
 """The page of a key-visual kit on a real server: windows, names, votes that come from anywhere, and the client's sheet."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -7,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from tests.emulators import Emulators
-from tests.web.test_whole_way import Studio, create, done, visit
+from tests.integration.place import SESSION
+from tests.web.test_whole_way import Studio, done, visit
 
 pytestmark = pytest.mark.browser
 
@@ -25,10 +29,14 @@ def served(tmp_path_factory: pytest.TempPathFactory, emulator_servers: Emulators
 
 @pytest.fixture(scope="module")
 def kit(served: Studio, browser: Browser) -> str:
-    """The address of a kit, made as a user makes it."""
+    """The address of a kit of a picture made elsewhere: nothing has to be painted for it."""
     page = browser.new_page(reduced_motion="reduce")
     visit(page, served)
-    create(page, "a steel kettle on basalt, dawn --ar 1:1 --m aurora")
+    boot = json.loads(str(page.locator("#boot").text_content()))
+    made = page.request.post(
+        f"{served.url}/api/imports?name=kettle.png", data=picture(), headers={SESSION: boot["session"]}
+    )
+    assert made.status == 201, made.text()
     done(page, 1)
     page.locator(".frame").first.focus()
     page.keyboard.press("f")
@@ -52,6 +60,16 @@ def page(context: BrowserContext, kit: str) -> Iterator[Page]:
     expect(opened.locator(".formats .card")).not_to_have_count(0)
     yield opened
     assert opened.errors == []  # type: ignore[attr-defined]
+
+
+def picture() -> bytes:
+    """A square that differs from place to place, with a prompt in it."""
+    image = Image.radial_gradient("L").resize((1024, 1024)).convert("RGB")
+    note = PngInfo()
+    note.add_text("parameters", "a steel kettle on basalt, dawn\nSteps: 20, Seed: 7, Size: 1024x1024")
+    out = io.BytesIO()
+    image.save(out, "PNG", pnginfo=note)
+    return out.getvalue()
 
 
 def watched(context: BrowserContext) -> Page:
@@ -201,7 +219,7 @@ def test_the_sheet_is_answered_by_keys_kept_and_given_out(
     client.goto(path.as_uri())
     cards = client.locator(".card")
     expect(cards).to_have_count(4)
-    assert "Aurora" not in client.content()
+    expect(cards.nth(0).locator("header span")).to_have_text(["1:1"])  # its format, and nobody's name
     cards.nth(1).get_by_label("Yes").focus()
     client.keyboard.press("n")
     expect(cards.nth(1).get_by_label("No", exact=True)).to_be_checked()
