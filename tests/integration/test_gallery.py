@@ -1,5 +1,6 @@
 """The gallery over HTTP on a real server: found, marked, undone, found by looks, and refused in words."""
 
+import json
 from typing import Any
 
 import pytest
@@ -132,15 +133,18 @@ def test_what_is_blind_is_neither_found_nor_counted_until_it_is_opened(place: Pl
 def test_what_a_picture_shows_is_said_in_words_and_told_to_every_page(place: Place) -> None:
     _, (first, second) = pictures_of(place, "an iris at a pond", *MODELS)
     since = place.get("/api/state").json()["since"]
-    changed = place.send("PATCH", "/api/gallery", json={"pictures": [first], "alt": " A blue iris, left of a pond. "}).json()
+    changed = place.send(
+        "PATCH", "/api/gallery", json={"pictures": [first], "alt": " A blue iris, left of a pond. "}
+    ).json()
     assert changed["pictures"][first]["alt"] == "A blue iris, left of a pond."
     marks = place.get("/api/gallery/marks", params={"pictures": f"{first},{second},img_none"}).json()["pictures"]
     assert {id_: state["alt"] for id_, state in marks.items()} == {first: "A blue iris, left of a pond.", second: None}
-    told = []
-    while (event := place.app.bus.after(since)) is not None:
-        since = event.id
-        told += [event.data] if event.type == "marks" else []
-    assert [list(data["pictures"]) for data in told] == [[first]]
+    with place.http.stream("GET", f"{place.url}/api/events", params={"since": since}) as stream:
+        lines = iter(stream.iter_lines())
+        while next(lines) != "event: marks":
+            pass
+        told = json.loads(next(line for line in lines if line.startswith("data:"))[5:])
+    assert list(told["pictures"]) == [first]
     back = place.post("/api/gallery/undo", {"before": changed["before"]}).json()
     assert back["pictures"][first]["alt"] is None
     assert place.send("PATCH", "/api/gallery", json={"pictures": [first], "alt": "x" * 1001}).status_code == 400

@@ -36,12 +36,13 @@ class Answering(BaseHTTPRequestHandler):
 def program(answers: dict[str, Any]) -> Iterator[tuple[int, list[str]]]:
     """A server on a free port of the loopback address, and what it was asked."""
     packed = {path: json.dumps(body).encode() for path, body in answers.items()}
-    handler = type("Handler", (Answering,), {"answers": packed, "asked": []})
+    asked: list[str] = []
+    handler = type("Handler", (Answering,), {"answers": packed, "asked": asked})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield server.server_address[1], handler.asked
+        yield server.server_address[1], asked
     finally:
         server.shutdown()
         server.server_close()
@@ -74,7 +75,7 @@ def test_no_sample_where_something_was_made(place: Place) -> None:
 
 def test_programs_of_this_machine_are_told_by_what_they_answer(place: Place) -> None:
     openai = {"/v1/models": {"object": "list", "data": [{"id": "flux-dev"}, {"id": "sdxl"}]}}
-    comfy = {"/system_stats": {"system": {}, "devices": []}}
+    comfy: dict[str, Any] = {"/system_stats": {"system": {}, "devices": []}}
     with (
         program(openai) as (at, asked),
         program(comfy) as (other, _),

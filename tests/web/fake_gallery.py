@@ -27,7 +27,9 @@ class FakeGallery:
         self.marks: dict[str, Object] = {}
 
     def state(self, id_: str) -> Object:
-        return self.marks.get(id_, {"stars": 0, "verdict": "open", "tags": [], "project": None, "trashed_ms": None, "alt": None})
+        return self.marks.get(
+            id_, {"stars": 0, "verdict": "open", "tags": [], "project": None, "trashed_ms": None, "alt": None}
+        )
 
     def entry(self, number: int) -> Object:
         model, name, maker = MAKERS[number % 2]
