@@ -100,8 +100,8 @@ def test_an_imagine_line_is_taken_as_it_stands(page: Page) -> None:
     page.get_by_label("Prompt", exact=True).fill("/imagine prompt: a paper kite --ar 3:2 --size 256x256 --m aurora")
     expect(page.locator("#plan")).to_contain_text("1 image")
     page.get_by_label("Prompt", exact=True).press("Control+Enter")
-    row = page.locator(".row").last
-    expect(row.locator(DONE)).to_have_count(1)
+    row = page.locator(".row", has=page.get_by_role("heading", name="/imagine prompt"))
+    expect(row.locator(DONE)).to_have_count(1, timeout=60_000)
     expect(row.locator(f"{DONE} img.picture")).to_have_attribute("alt", "a paper kite")
 
 

@@ -4,7 +4,9 @@ import * as act from './actions.js';
 import './dropping.js';
 import { count, money, price, usually } from './format.js';
 import * as s from './state.js';
-import { Icon, Menu, Tool, h, html, say } from './ui.js';
+import { Icon, Menu, Tool, h, html, say, styled } from './ui.js';
+
+await styled('foot');                                  // its switch and its lines stand before it shows
 
 import('./imports.js');                                // what is dropped outside of the prompt bar is a result
 
@@ -20,7 +22,7 @@ function goes() {
 function Tier() {
   const draft = s.tier.value === 'draft', to = (/** @type {string} */ tier) => { s.tier.value = s.local.tier = tier; };
   const items = () => Object.entries(s.plan.value?.per_model ?? {}).flatMap(([id, p]) => p.draft ? { name: `${s.meant(id)?.name ?? id}: ${p.draft.words}`, note: say('{0}, final {1}', price(p.cost, true), price(p.draft.final, true)), disabled: true, run: () => {} } : []);
-  return html`<span role="group" aria-label=${say('Draft or final')}>${[['draft', 'Draft', 'Every model by its own cheapest setting'], ['final', 'Final', 'As the text says']].map(([tier, name, title]) => html`<button type="button" key=${tier} class="tool num" title=${say(title)} aria-pressed=${s.tier.value === tier} onClick=${() => to(tier)}>${say(name)}</button>`)}</span>
+  return html`<span class="tier" role="group" aria-label=${say('Draft or final')}>${[['draft', 'Draft', 'Every model by its own cheapest setting'], ['final', 'Final', 'As the text says']].map(([tier, name, title]) => html`<button type="button" key=${tier} class="tool num" title=${say(title)} aria-pressed=${s.tier.value === tier} onClick=${() => to(tier)}>${say(name)}</button>`)}</span>
     ${draft && s.plan.value && h(Menu, { label: say('What a draft is'), text: '?', class: 'tool num', heading: say('Of the qualities and sizes that a model’s card lists, the ones with the lowest price for this request. What the text sets itself stays.'), items })}`;
 }
 
