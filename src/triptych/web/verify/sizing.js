@@ -49,7 +49,9 @@ function allowed(rule, { width, height }) {
 export function sizeWithin(rule, ratio, about) {
   const value = Math.min(Math.max(valueOf(ratio), rule.min_ratio), rule.max_ratio), pixels = Math.min(Math.max(about, rule.min_pixels), rule.max_pixels);
   const step = rule.multiple, ideal = Math.sqrt(pixels * value);
-  let best = null, least = Infinity;
+  /** @type {Pair | null} */
+  let best = null;
+  let least = Infinity;
   for (let width = Math.ceil(rule.min_side / step) * step; width <= rule.max_side; width += step)
     for (const height of heights(rule, width, width / value)) {
       if (!allowed(rule, { width, height })) continue;
