@@ -8,7 +8,7 @@ import { clock, count, money, price } from './format.js';
 import * as s from './state.js';
 import { Menu, Remark, h, html } from './ui.js';
 
-const OFTEN = 2000, SELDOM = 15000;                     // milliseconds between two looks, with and without a check at work
+const OFTEN = 1000, SELDOM = 15000;                     // milliseconds between two looks, with and without a check at work
 const WHEN = /** @type {Record<string, string>} */ ({ off: 'only by hand', daily: 'every day', weekly: 'every week' });
 
 export function Drift() {
