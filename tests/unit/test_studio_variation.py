@@ -96,7 +96,7 @@ async def test_a_plan_names_the_part_of_the_price_that_is_known(
         return UNKNOWN_COST if card.id == "b/two" else Cost(67_000, "table")
 
     async with bench(tmp_path, model("a/one"), model("b/two")) as b:
-        monkeypatch.setattr(b.studio._planner, "_price", price)
+        monkeypatch.setattr(b.studio.planner, "_price", price)
         body = (await b.studio.plan(Asked(text="x --n 2", models=("a/one", "b/two")))).json
         assert body["total"] == {"amount_micro_usd": None, "source": "unknown"}
         assert (body["known_micro_usd"], body["unknown_count"]) == (134_000, 2)

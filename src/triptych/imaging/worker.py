@@ -16,8 +16,8 @@ from PIL import Image
 from triptych.imaging import credentials
 from triptych.imaging.decode import DAMAGED, encode, open_picture
 from triptych.imaging.header import MAX_PIXELS, PictureInfo, header
-from triptych.imaging.outpaint import Frame, extended
 from triptych.imaging.looks import look_of
+from triptych.imaging.outpaint import Frame, extended
 from triptych.imaging.prints import print_of
 from triptych.imaging.provenance import told
 from triptych.imaging.reframe import reframed

@@ -176,7 +176,14 @@ class Workshop:
         recipe: str = "",
     ) -> bytes:
         """A part of the picture at another size; see `triptych.imaging.reframe`."""
-        head = {"op": "reframe", "box": box, "size": size, "media_type": media_type, "quality": quality, "recipe": recipe}
+        head = {
+            "op": "reframe",
+            "box": box,
+            "size": size,
+            "media_type": media_type,
+            "quality": quality,
+            "recipe": recipe,
+        }
         return (await self._run(head, data))[1]
 
     async def close(self) -> None:

@@ -21,7 +21,16 @@ _PLACES = (
     ("/models", "blocks", "Models"),
     ("/router", "route", "Router"),
 )
-PAGES = (*(where or "/" for where, _, _ in _PLACES), "/queue", "/drift", "/ranking", "/lineage", "/lineage/{tile}", "/kit", "/kit/{id}")
+PAGES = (
+    *(where or "/" for where, _, _ in _PLACES),
+    "/queue",
+    "/drift",
+    "/ranking",
+    "/lineage",
+    "/lineage/{tile}",
+    "/kit",
+    "/kit/{id}",
+)
 """Every address that the page is served at; what it shows there is `app/views.js`."""
 _STATES = {"limited": "limited now", "no_key": "no key", "off": "switched off", "down": "not working"}
 
