@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.resources import files
 
 from reportlab.lib.pagesizes import A4
@@ -24,9 +25,7 @@ _UNSEEN = "This document's font does not have every letter of the texts; those i
 
 def contact_sheet(title: str, pictures: Sequence[SheetPicture], made: str) -> bytes:
     """The document. `made` is the day, in words; each picture's `alt` is its prompt."""
-    font = TTFont(_FONT, io.BytesIO((files("triptych.studio") / "sheet" / "sans.ttf").read_bytes()))
-    pdfmetrics.registerFont(font)
-    known = frozenset(font.face.charToGlyph)
+    known = _letters()
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=A4, pageCompression=1, invariant=1)
     canvas.setTitle(title)
@@ -40,6 +39,14 @@ def contact_sheet(title: str, pictures: Sequence[SheetPicture], made: str) -> by
         canvas.showPage()
     canvas.save()
     return out.getvalue()
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """The letters that the font has. It is made known once: documents drawn side by side share it, each with its own subset."""
+    font = TTFont(_FONT, io.BytesIO((files("triptych.studio") / "sheet" / "sans.ttf").read_bytes()))
+    pdfmetrics.registerFont(font)
+    return frozenset(font.face.charToGlyph)
 
 
 def _pages(pictures: Sequence[SheetPicture]) -> Iterator[Sequence[SheetPicture]]:
