@@ -1,7 +1,7 @@
 """Money as it is shown: what is known, up to what, and about what; and where it stands on a small screen."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from tests.web.conftest import Opener
 
 pytestmark = pytest.mark.browser
@@ -22,6 +22,21 @@ def test_unknown_charges_make_an_upper_bound(visit: Opener) -> None:
 def test_what_only_waits_costs_about_so_much(visit: Opener) -> None:
     page = visit(runs=[("a kettle google!hold", [XAI, GOOGLE])])
     expect(page.get_by_role("region", name="a kettle").locator(".tally")).to_contain_text("about $0.087")
+
+
+def test_the_price_before_says_what_of_it_is_a_fee(visit: Opener) -> None:
+    def with_fee(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "fee_micro_usd": 1_600})
+
+    page = visit()
+    prompt = page.get_by_role("textbox", name="Prompt")
+    prompt.fill("a kettle")
+    expect(page.locator("#plan")).to_contain_text("image")
+    expect(page.locator("#plan")).not_to_contain_text("fee")
+    page.route("**/api/plan", with_fee)
+    prompt.fill("two kettles")
+    expect(page.locator("#plan")).to_contain_text(", of it a fee of $0.0016")
 
 
 @pytest.mark.parametrize("width", [320, 390, 600])
