@@ -1,5 +1,6 @@
 """Drift watch: outputs that change between checks are seen, chance is not called drift, and nothing is spent unasked."""
 
+import asyncio
 import io
 import random
 from collections.abc import AsyncIterator, Sequence
@@ -245,6 +246,30 @@ async def test_a_check_is_gone_on_with_after_a_restart_and_its_run_is_in_no_list
     await again.settled()
     (done,) = await again.checks(watch.id)
     assert (done.state, [len(cell.samples) for cell in done.cells]) == ("done", [3, 3])
+
+
+async def test_the_loop_takes_up_what_was_begun_and_starts_what_is_due(w: Watching) -> None:
+    watch = await w.drift.save(a_watch("a/seeded"))
+    check = await w.drift.check_now(watch.id, 6 * CALL)
+    await w.drift.close()
+    await w.bench.studio.wait_run(check.run_id)
+    await w.drift.schedule(watch.id, "daily", agreed_micro_usd=6 * CALL, cap_micro_usd=10**7)
+    again = drift_of(w.bench)
+    loop = asyncio.create_task(again.keep())
+
+    async def states() -> list[str]:
+        return [each.state for each in await again.checks(watch.id)]
+
+    async with asyncio.timeout(10):
+        while await states() != ["done"]:
+            await asyncio.sleep(0.005)
+        w.bench.clock.advance(DAY_S)
+        while await states() != ["done", "done"]:
+            await asyncio.sleep(0.005)
+            w.bench.clock.advance(1)  # whoever sleeps a minute wakes up
+    loop.cancel()
+    await again.close()
+    assert len(w.seeded.prompts) == 12
 
 
 async def test_a_check_whose_run_was_never_kept_is_lost(w: Watching) -> None:
