@@ -91,3 +91,12 @@ def test_what_a_conversation_needs(place: Place) -> None:
     blind = place.make("a kettle --blind", GOOGLE)
     hidden = place.get(f"/api/images/{blind['images'][0]['id']}/turns")
     assert hidden.status_code == 409
+
+
+def test_a_turn_whose_maker_is_hidden_is_not_told_of_later_either(place: Place) -> None:
+    blind = place.make("a kettle --blind", GOOGLE)
+    image = blind["images"][0]
+    edited = place.make("make it night", GOOGLE, images=[{"sha256": image["sha256"], "role": "edit"}],
+                        parent={"tile": blind["id"], "picture": image["id"]})  # fmt: skip
+    told = place.get(f"/api/images/{edited['images'][0]['id']}/turns").json()["turns"]
+    assert [one["tile"] for one in told] == [edited["id"]]

@@ -231,7 +231,7 @@ def test_a_picture_is_extended_with_keys_and_keeps_its_own_pixels(page: Page, ax
     assert violations(page, axe) == []
     with page.expect_request("**/api/outpaint") as framed:
         asked, run = started(page, lambda: form.get_by_role("button", name="Extend").click())
-    place = framed.value.post_data_json
+    place: Any = framed.value.post_data_json
     assert (place["ratio"], round(place["x"], 2), place["y"], place["share"]) == ("16:9", 0.38, 0.5, 0.95)
     assert asked["text"].endswith("Keep the rest as it is. --ar 16:9")
     shown(page, run["tiles"][0]["id"])

@@ -27,7 +27,8 @@ class Conversation:
         self._blobs = blobs
 
     async def steps(self, parent: Parent) -> tuple[tuple[TileRecord, PictureRecord], ...]:
-        """The turns that led to a picture, the oldest first; that picture is the last one's. At most `MOST_TURNS`.
+        """The turns that led to a picture, the oldest first; that picture is the last one's. At most `MOST_TURNS`, and none
+        from before one of which it is hidden who made it.
 
         Raises NotFoundError, and ConflictError while it is hidden who made it.
         """
@@ -39,11 +40,15 @@ class Conversation:
                 break
             if found and _used(found[0][0].request, picture) is None:
                 break  # it was a reference, or was laid into another frame: a conversation of its own
+            if await self._hidden(tile):
+                if found:
+                    break
+                raise ConflictError("It is hidden who made this picture, so a conversation cannot go on from it.",
+                                    hint="Pick one of its row first.", param="parent")  # fmt: skip
             found.insert(0, (tile, picture))
             at = tile.parent
         if not found:
             raise NotFoundError("There is no such picture.", param="parent")
-        await self._check_open(found[-1][0])
         return tuple(found)
 
     async def turns(self, parent: Parent, images: Sequence[InputImage]) -> tuple[Turn, ...]:
@@ -72,11 +77,9 @@ class Conversation:
         picture = await self._store.picture(picture_id)
         return picture.context if picture is not None and picture.context_of == endpoint else None
 
-    async def _check_open(self, tile: TileRecord) -> None:
+    async def _hidden(self, tile: TileRecord) -> bool:
         run = await self._store.run(tile.run_id)
-        if run is not None and is_veiled(run, (await picked_of(self._store, [run])).get(run.id)):
-            raise ConflictError("It is hidden who made this picture, so a conversation cannot go on from it.",
-                                hint="Pick one of its row first.", param="parent")  # fmt: skip
+        return run is not None and is_veiled(run, (await picked_of(self._store, [run])).get(run.id))
 
 
 def _files(picture: PictureRecord) -> set[str]:

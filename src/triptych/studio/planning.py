@@ -259,9 +259,7 @@ class Planner:
         # Previews of a paid model may cost extra, so they are asked for only where nothing costs anything.
         previews = _FREE_PREVIEWS if cards and all(card.free and card.capabilities.previews for card in cards) else 0
         return tuple(
-            build_request(
-                spec, applies=lambda name: names.meant(name, model), previews=previews, **given
-            )
+            build_request(spec, applies=lambda name: names.meant(name, model), previews=previews, **given)
             for spec in prompts
         )
 
