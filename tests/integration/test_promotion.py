@@ -92,3 +92,14 @@ def test_a_blind_row_of_drafts_tells_nothing_of_its_models(place: Place) -> None
     assert [tile["draft"] for tile in place.get(f"/api/runs/{run['id']}").json()["tiles"]] == [None, None]
     settings = place.get(f"/api/runs/{run['id']}").json()["settings"]
     assert "drafts" not in settings
+
+
+def test_a_shape_that_was_missed_says_by_how_much(place: Place) -> None:
+    made = place.make("a jar --ar 4:5", "openai/gpt-image-1.5")  # which makes three sizes
+    (amount,) = place.get(f"/api/tiles/{made['id']}").json()["amounts"]
+    width, height = made["images"][0]["width"], made["images"][0]["height"]
+    lost = 1 - min(0.8, width / height) / max(0.8, width / height)
+    assert (amount["feature"], amount["permille"]) == ("aspect_ratio", round(1000 * lost))
+    assert f"{round(100 * lost)} % would be cut" in amount["words"]
+    same = place.make("a jar --ar 1:1", "openai/gpt-image-1.5")
+    assert place.get(f"/api/tiles/{same['id']}").json()["amounts"] == []
