@@ -203,9 +203,6 @@ def test_a_hidden_page_counts_what_came_in_its_title_and_notifies_where_asked(vi
 
 def test_settings_are_kept_and_hold_from_the_first_paint(visit: Opener) -> None:
     page = visit(reduced_motion="no-preference", color_scheme="light")
-    page.get_by_role("button", name="Shortcuts").click()
-    page.keyboard.press("Escape")
-    page.keyboard.press("Escape")
     page.locator("#main").focus()
     page.keyboard.press("Control+,")
     sheet = page.get_by_role("dialog", name="Settings")
