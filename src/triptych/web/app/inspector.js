@@ -74,8 +74,8 @@ function Recipe({ tile, row }) {
   const image = tile.images[0];
   return html`<section><h3>${say('Recipe')}</h3><p class="prompt">${tile.prompt}</p>
     ${[...new Set(tile.images.map(i => i.revised_prompt))].map(to => to && to !== tile.prompt && h(Rewrite, { key: to, from: tile.prompt, to }))}
-    <dl>${[['Model', tile.endpoint ?? tile.model], ['Privacy', LANES[tile.lane ?? '']?.[1]], ['Size', image && `${image.width} × ${image.height}`], ['Seed', image && (image.seed ?? 'not told by the provider')], ['File', image && `${image.media_type}, ${(image.bytes / 1024).toFixed(0)} KB`], ['SHA-256', image?.sha256]]
-      .filter(([, v]) => v).map(([k, v]) => html`<div><dt>${k}</dt><dd class=${k === 'SHA-256' ? 'num hash' : ''}>${v}</dd></div>`)}</dl>
+    <dl>${[['Model', tile.endpoint ?? tile.model], ['Privacy', say(LANES[tile.lane ?? '']?.[1] ?? '')], ['Size', image && `${image.width} × ${image.height}`], ['Seed', image && (image.seed ?? say('not told by the provider'))], ['File', image && `${image.media_type}, ${(image.bytes / 1024).toFixed(0)} KB`], ['SHA-256', image?.sha256]]
+      .filter(([, v]) => v).map(([k, v]) => html`<div><dt>${say(String(k))}</dt><dd class=${k === 'SHA-256' ? 'num hash' : ''}>${v}</dd></div>`)}</dl>
     ${tile.images.map(i => h(AltText, { key: i.id, tile, image: i }))}${row && html`<div class="next"><button type="button" class="btn small" onClick=${() => deed('reuse', row)}>${say('Use all')}</button><button type="button" class="btn small" onClick=${() => deed('reuse', row, false)}>${say('Prompt only')}</button><a class="btn small" href=${`/lineage/${tile.id}`} onClick=${stay}>${say('Lineage')}</a></div>`}</section>`;
 }
 
