@@ -96,4 +96,4 @@ def test_the_prompt_bar_makes_a_final_with_the_same_key_whatever_the_switch_says
     page.get_by_label("Prompt", exact=True).fill("a buoy --size 256x256 --m aurora")
     with page.expect_request(lambda r: r.method == "POST" and r.url.endswith("/api/runs")) as sent:
         page.keyboard.press("Control+Shift+Enter")
-    assert sent.value.post_data_json["tier"] == "final"
+    assert (sent.value.post_data_json or {}).get("tier") == "final"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 from tests.emulators import Emulators
 from tests.unit.test_provenance import JOB, PROMPT, WEBUI, png
 from tests.web.conftest import Opener
@@ -49,7 +49,8 @@ def page(studio: Studio, browser: Browser) -> Iterator[Page]:
 def choose(page: Page, press: Any, *files: tuple[str, bytes]) -> None:
     with page.expect_file_chooser() as chosen:
         press()
-    chosen.value.set_files([{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files])
+    payloads: list[FilePayload] = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files]
+    chosen.value.set_files(payloads)
 
 
 def test_a_download_is_imported_beside_others_and_says_what_it_is(page: Page, axe: str) -> None:
