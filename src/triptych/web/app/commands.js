@@ -66,6 +66,7 @@ export const COMMANDS = [
   { id: 'all-reference', name: 'Use as reference', key: 'r', where: 'gallery' },
   { id: 'all-similar', name: 'Find similar', key: 's', where: 'gallery' },
   { id: 'all-cull', name: 'Cull', key: 'u', where: 'gallery' },
+  { id: 'all-kit', name: 'Key-visual kit', key: 'f', where: 'gallery' },
   { id: 'all-trash', name: 'Trash, or take back', key: 'Backspace', where: 'gallery' },
 
   { id: 'cull-keep', name: 'Keep', key: ' ', where: 'cull' },

@@ -9,6 +9,7 @@ import { Briefs } from './briefs.js';
 import { heard, keyed } from './commands.js';
 import { count, money } from './format.js';
 import { isKey } from './keyvisual.js';
+import { openKit } from './kitopen.js';
 import { marks, told } from './marks.js';
 import * as s from './state.js';
 import { Icon, Remark, Tool, h, html, later, say, toast } from './ui.js';
@@ -138,6 +139,7 @@ const DEEDS = /** @type {Record<string, () => void>} */ ({
   trash: () => mark(inTrash() ? say('Taken back') : say('In the trash for 30 days'), { trashed: !inTrash() }),
   compare: () => { compare(); }, reference: refer, tag: () => { asking.value = 'tag'; }, project: () => { asking.value = 'project'; }, cull,
   similar: () => { const e = at(active.peek()); if (e) similar(e); },
+  kit: () => { const e = at(active.peek()); if (e) openKit(e.id); },
 });
 
 /** Keeps the grid as things are while it is open: marks of other pages at once, and new pictures when its top is in sight and
