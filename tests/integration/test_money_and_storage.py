@@ -20,7 +20,7 @@ from triptych.spec.errors import SettingsError, StorageError
 from triptych.store.records import SqlRecordStore
 from triptych.store.tables import VERSION_TABLE
 
-XAI, TOGETHER = "xai/grok-imagine-image", "together/flux.1-schnell"
+XAI, TOGETHER, GEMINI = "xai/grok-imagine-image", "together/flux.1-schnell", "google/gemini-2.5-flash-image"
 
 
 def caps(place: Place, **amounts: int | None) -> dict[str, Any]:
@@ -55,6 +55,20 @@ def test_the_cap_of_a_run_refuses_with_the_numbers_before_anything_is_sent(own_p
     assert place.make("a kettle", XAI)["state"] == "done"  # one of them fits
     caps(place, run=None)
     assert place.post("/api/runs", asked).status_code == 202
+
+
+def test_what_is_held_above_the_price_is_said_before_anything_is_sent(own_place: Place) -> None:
+    place = own_place.open()
+    asked = {"text": "a kettle", "models": [GEMINI]}
+    price = place.post("/api/plan", asked).json()["total"]["amount_micro_usd"]
+    caps(place, run=price)
+    plan = place.post("/api/plan", asked).json()
+    assert not plan["allowed"]
+    assert "is held for this until the charge is known; the cap for this run is" in plan["reason"]
+    assert "is held for this" in over(place.post("/api/runs", asked))
+    assert place.emulators.google.requests == []
+    caps(place, run=price + 2_000)
+    assert place.make("a kettle", GEMINI)["state"] == "done"
 
 
 def test_a_budget_in_the_prompt_is_a_cap_too(own_place: Place) -> None:

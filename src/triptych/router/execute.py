@@ -66,7 +66,7 @@ class Router:
         self._store = store
         self._clock = clock
         self._price = price
-        self._hold = hold or price
+        self.hold = hold or price
         self._nonce = nonce
         self.policies = PolicyBook(store, clock, policy)
         self.health = health or Health(clock)
@@ -77,7 +77,7 @@ class Router:
             registry, store, clock, price,
             health=self.health, waits=self._waits, policies=self.policies, taste=taste,
         )  # fmt: skip
-        self._attempts = Attempts(self.budget, self.health, self.limits, clock, self._hold, grace_s)
+        self._attempts = Attempts(self.budget, self.health, self.limits, clock, self.hold, grace_s)
         self._hedges = Hedges(self._attempts, self.health, self.limits, clock, price)
 
     async def run(
@@ -238,8 +238,8 @@ class Router:
         """Several calls are refused together when a cap has no room for all of them."""
         card = errand.endpoints[first].model.card
         if len(split(Part(0, request), card)) > 1:
-            fee = fee_before(errand.policy.fees, card, request, self._hold)
-            await self.budget.check(errand.payer, first, price_of(card, request, self._hold), fee)
+            fee = fee_before(errand.policy.fees, card, request, self.hold)
+            await self.budget.check(errand.payer, first, price_of(card, request, self.hold), fee)
 
     async def _spread(self, errand: Errand, part: Part, order: tuple[str, ...]) -> list[Outcome]:
         """Splits a part into the calls that the first endpoint takes, and sees each through: side by side, or one after
@@ -248,8 +248,8 @@ class Router:
         parts = split(part, card)
         if len(parts) == 1:
             return await self._see_through(errand, part, order)
-        fee = fee_before(errand.policy.fees, card, part.request, self._hold)
-        roomy = await self.budget.roomy(errand.payer, order[0], price_of(card, part.request, self._hold), fee)
+        fee = fee_before(errand.policy.fees, card, part.request, self.hold)
+        roomy = await self.budget.roomy(errand.payer, order[0], price_of(card, part.request, self.hold), fee)
         ends: list[list[Outcome] | BaseException] = []
         for several in (parts,) if roomy else ((single,) for single in parts):
             walks = (self._see_through(errand, single, order) for single in several)

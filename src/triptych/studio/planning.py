@@ -97,7 +97,8 @@ class Draft:
 
 
 class Planner:
-    """Reads and prices. `limit` is how many prompts one run may stand for."""
+    """Reads and prices. `hold` is what is held for a call where that may be more than its `price`, `limit` how many
+    prompts one run may stand for."""
 
     def __init__(
         self,
@@ -108,6 +109,7 @@ class Planner:
         clock: Clock,
         caps: Callable[[], Caps],
         price: Price,
+        hold: Price,
         typical: Callable[[ModelCard], tuple[int, int] | None],
         fees: Callable[[], Fees],
         limit: int = DEFAULT_LIMIT,
@@ -120,6 +122,7 @@ class Planner:
         self._clock = clock
         self._caps = caps
         self._price = price
+        self._hold = hold
         self._typical = typical
         self._fees = fees
         self._limit = limit
@@ -175,7 +178,9 @@ class Planner:
             or sizes
             or _nobody_can(per_model)
             or reference_problem(plan.references for plan in per_model.values() if plan.ok)
-            or await self.over_caps(total, budget, asked.project)
+            or await self.over_caps(
+                total, budget, asked.project, beyond=self._beyond(names, requests) * prompt.repeat * n
+            )
         )
         view = PlanView(
             prompts=prompt.total, images=images_in_all, total=total, known_micro_usd=known,
@@ -288,15 +293,32 @@ class Planner:
         return ModelPlan(ok=reason is None, reason=reason, images=images, cost=cost, fee_micro_usd=fee,
                          adjustments=tuple(item for item in adjustments.values() if item.feature != "previews"))  # fmt: skip
 
-    async def over_caps(self, total: Cost, budget: int | None, project: str | None) -> TriptychError | None:
-        """What a cap has against this total, None when there is room."""
-        amount = total.amount_micro_usd
-        caps = self._caps()
-        run = min((cap for cap in (caps.run, budget) if cap is not None), default=None)
-        if not amount:
+    def _beyond(self, names: Names, requests: Mapping[str, Sequence[ImageRequest]]) -> int:
+        """What is held above the estimates until the charges are known, in micro-dollars, for each request once."""
+        more = 0
+        for model, group in requests.items():
+            for request in group:
+                card = self._cheapest(names, model, request)
+                if card is not None:
+                    held, price = (price_of(card, request, one).amount_micro_usd for one in (self._hold, self._price))
+                    more += (held or 0) - (price or 0)
+        return more
+
+    async def over_caps(
+        self, total: Cost, budget: int | None, project: str | None, *, beyond: int = 0
+    ) -> TriptychError | None:
+        """What a cap has against this total and what is held `beyond` it, None when there is room."""
+        if not total.amount_micro_usd:
             return None
+        amount, caps = total.amount_micro_usd + beyond, self._caps()
+        run = min((cap for cap in (caps.run, budget) if cap is not None), default=None)
         if run is not None and amount > run:
-            return BudgetError(f"This would cost about {usd(amount)}; the cap for this run is {usd(run)}.",
+            said = (
+                f"{usd(amount)} is held for this until the charge is known"
+                if beyond
+                else f"This would cost about {usd(amount)}"
+            )
+            return BudgetError(f"{said}; the cap for this run is {usd(run)}.",
                                hint="Raise it, or ask for fewer pictures.", amount_micro_usd=amount)  # fmt: skip
         day = await self._store.spend(day=today(self._clock)) if caps.day is not None else None
         if day is not None and caps.day is not None and day.amount_micro_usd + amount > caps.day:

@@ -93,7 +93,7 @@ class Studio:
         hearing = Hearing(store, clock, announcer, self._card_of)
         self.queue = Queue(store, announcer.now)
         self.planner = Planner(registry=registry, pictures=self.pictures, store=store, clock=clock, caps=caps,
-                                price=price, typical=router.typical_seconds, fees=router.fees, limit=prompt_limit)  # fmt: skip
+                                price=price, hold=router.hold, typical=router.typical_seconds, fees=router.fees, limit=prompt_limit)  # fmt: skip
         self._tiles = Tiles(store=store, router=router, intake=self._intake, announcer=announcer, hearing=hearing,
                             clock=clock, spent=self._publish_spend, queue=self.queue)  # fmt: skip
         self._recovery = Recovery(store=store, blobs=blobs, registry=registry, tiles=self._tiles, clock=clock,
