@@ -48,19 +48,10 @@ def test_a_picture_as_base64(place: Place) -> None:
     assert abs(answer.created - place.clock.now_ms() // 1000) < 10
     facts = extra(answer)
     assert set(facts) == {
-        "run",
-        "tile",
-        "endpoint",
-        "model_served",
-        "lane",
-        "attempts",
-        "warnings",
-        "cost",
-        "billed",
-        "difference_micro_usd",
-        "estimate",
-        "receipt",
-    }
+        "run", "tile", "endpoint", "model_served", "lane", "attempts", "warnings", "cost", "billed",
+        "difference_micro_usd", "estimate", "fee_micro_usd", "receipt", "missing", "error",
+    }  # fmt: skip
+    assert (facts["fee_micro_usd"], facts["missing"], facts["error"]) == (0, 0, None)
     assert (facts["endpoint"], facts["lane"], facts["billed"]) == (OPENAI, "commercial", "yes")
     assert facts["model_served"]
     assert facts["warnings"] == []
