@@ -14,12 +14,13 @@ const WHEN = /** @type {Record<string, string>} */ ({ off: 'only by hand', daily
 export function Drift() {
   const data = useSignal(/** @type {any} */ (null)), adding = useSignal(false);
   const look = async (/** @type {() => Promise<any>} */ work = () => call('GET', '/api/drift')) => { const found = await trying('drift', work); if (found) data.value = found; return found; };
-  useEffect(() => {
-    let timer = 0;
-    const again = async () => { if (!document.hidden) await trying('drift-look', () => call('GET', '/api/drift')).then(d => { if (d) data.value = d; }); timer = setTimeout(again, data.peek()?.watches.some((/** @type {any} */ w) => w.checks[0]?.state === 'running') ? OFTEN : SELDOM); };
+  const atWork = Boolean(data.value?.watches.some((/** @type {any} */ w) => w.checks[0]?.state === 'running'));
+  useEffect(() => {                                       // looked at anew when a check begins, and when it is over
+    let timer = 0, over = false;
+    const again = async () => { if (!document.hidden) await trying('drift-look', () => call('GET', '/api/drift')).then(d => { if (d && !over) data.value = d; }); if (!over) timer = setTimeout(again, atWork ? OFTEN : SELDOM); };
     again();
-    return () => clearTimeout(timer);
-  }, []);
+    return () => { over = true; clearTimeout(timer); };
+  }, [atWork]);
   const all = data.value?.watches ?? [];
   return html`<div class="scroll page"><div class="inner drift">${h(Remark, { of: s.problems.value.drift })}
     <p class="sub">A model is updated and the same prompt suddenly feels different: a watch notices. It makes the same prompts again and measures.</p>
