@@ -246,9 +246,10 @@ def test_one_key_is_one_answer(place: Place) -> None:
     again = place.sdk.images.generate(model=OPENAI, prompt="x", extra_headers=headers)
     assert again.to_dict() == first.to_dict()
     assert len(place.emulators.openai.submits) == 1
-    with pytest.raises(openai.ConflictError) as other:
-        place.sdk.images.generate(model=OPENAI, prompt="y", extra_headers=headers)
-    assert (other.value.code, other.value.param) == ("conflict", "Idempotency-Key")
+    for prompt, more in (("y", {}), ("x", {"X-Triptych-Project": "spring"}), ("x", {"X-Triptych-Nonce": "ab" * 16})):
+        with pytest.raises(openai.ConflictError) as other:
+            place.sdk.images.generate(model=OPENAI, prompt=prompt, extra_headers={**headers, **more})
+        assert (other.value.code, other.value.param) == ("conflict", "Idempotency-Key")
     assert len(place.emulators.openai.submits) == 1
 
 

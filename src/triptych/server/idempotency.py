@@ -23,6 +23,7 @@ from triptych.store.base import IdempotencyRecord, RecordStore
 from triptych.studio.views import TileView
 
 MAX_KEY = 255
+_MEANT = ("x-triptych-project", "x-triptych-nonce")  # headers that change what is asked for, as the body does
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class Idempotency:
             raise BadRequestError(f"Idempotency-Key has {len(key)} characters; it takes 1 to {MAX_KEY}.",
                                   param="Idempotency-Key")  # fmt: skip
         scope = f"{request.url.path} {caller_key(request) or ''}"
+        meant = [f"{name}: {request.headers[name]}" for name in _MEANT if name in request.headers]
+        digest = hashlib.sha256("\n".join([digest, *meant]).encode()).hexdigest() if meant else digest
         record = IdempotencyRecord(key=key, scope=scope, body_sha256=digest, created_ms=self._clock.now_ms(),
                                    response=self._owner)  # fmt: skip
         known = await self._store.begin_idempotent(record)
