@@ -137,15 +137,16 @@ def _list(mine: FakeGallery, request: Request, found: Sequence[int], last: str) 
 
 
 async def gallery_tile(fake: Any, request: Request, _: Any) -> Any:
-    """One tile of the gallery, as the rows have them."""
+    """One tile of the gallery, as the inspector asks for it."""
     entry = fake.gallery.entry(int(request.path_params["n"]))
     image = {name: entry[name] for name in ("id", "sha256", "url", "thumb", "width", "height")}
-    return {"id": entry["tile"], "run": entry["run"], "position": 0, "model": entry["model"], "name": entry["name"], "maker": entry["maker"],
+    tile = {"id": entry["tile"], "run": entry["run"], "position": 0, "model": entry["model"], "name": entry["name"], "maker": entry["maker"],
             "prompt": entry["prompt"], "ratio": 1.0, "state": "done", "endpoint": entry["model"], "lane": "commercial", "progress": None,
             "queue_position": None, "eta_s": None, "note": None, "preview": None, "started_ms": START_MS, "ended_ms": START_MS + 4000,
             "typical_seconds": None, "estimate": None, "cost": {"amount_micro_usd": 39_000, "source": "table"}, "billed": "yes",
             "images": [{**image, "media_type": "image/png", "bytes": 1, "revised_prompt": None, "seed": None, "filename": "a.png"}],
             "adjustments": [], "error": None, "retry": None, "retry_of": None, "cancellable": False}  # fmt: skip
+    return {"tile": tile, "attempts": [], "decisions": [], "request": {}}
 
 
 async def gallery_picture(_: Any, request: Request, __: Any) -> Response:

@@ -18,17 +18,17 @@ _LANES = {"local": "this machine", "pinned": "pinned", "attested": "attested", "
 _PLACES = (
     ("", "image", "Studio"),
     ("/gallery", "images", "Gallery"),
+    ("/kit", "crop", "Kit"),
+    ("/queue", "list-video", "Queue"),
     ("/models", "blocks", "Models"),
     ("/router", "route", "Router"),
 )
 PAGES = (
     *(where or "/" for where, _, _ in _PLACES),
-    "/queue",
     "/drift",
     "/ranking",
     "/lineage",
     "/lineage/{tile}",
-    "/kit",
     "/kit/{id}",
 )
 """Every address that the page is served at; what it shows there is `app/views.js`."""
@@ -47,7 +47,7 @@ def shell(  # what a page is made of
 ) -> str:
     """The whole document. `boot` goes inline as JSON with every `<` escaped, so no text in it can end the element."""
     data = json.dumps(boot, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    here = next((name for where, _, name in _PLACES if path.rstrip("/") == where), "Studio")
+    here = (path.split("/")[1] or "studio").capitalize()
     head = "\n".join(
         [
             *(f'<link rel="stylesheet" href="{base}{s}">' for s in styles),

@@ -116,7 +116,7 @@ async function shown(states, moved) {
 async function compare(ids = meant()) {
   if (ids.length > 6) toast(say('Six pictures fit side by side: these are the first.'));
   const found = ids.slice(0, 6).map(entryOf).filter(e => e !== undefined);
-  const marks = await trying('toast', () => Promise.all(found.map(async e => ({ image: e.id, tile: s.findTile(e.tile) ?? signal(await call('GET', `/api/tiles/${e.tile}`)) }))));
+  const marks = await trying('toast', () => Promise.all(found.map(async e => ({ image: e.id, tile: s.findTile(e.tile) ?? signal((await call('GET', `/api/tiles/${e.tile}`)).tile) }))));
   if (marks?.length) s.comparing.value = marks;
 }
 

@@ -17,7 +17,7 @@ function Shell() {
   const studio = s.view.value === 'studio', panel = studio && s.inspecting.value;
   return html`<a class="skip" href="#main">${say('Skip to content')}</a><div class="shell" data-panel=${Boolean(panel)}>
     <nav class="rail" aria-label=${say('Workspace')}><img class="mark" src=${file('mark.svg')} alt="" width="22" height="22" />
-      ${h(Place, { to: '/', icon: 'image', label: 'Studio' })}${h(Place, { to: '/gallery', icon: 'images', label: 'Gallery' })}${h(Place, { to: '/models', icon: 'blocks', label: 'Models' })}${h(Place, { to: '/router', icon: 'route', label: 'Router' })}<span class="spacer"></span>
+      ${[['/', 'image', 'Studio'], ['/gallery', 'images', 'Gallery'], ['/kit', 'crop', 'Kit'], ['/queue', 'list-video', 'Queue'], ['/models', 'blocks', 'Models'], ['/router', 'route', 'Router']].map(([to, icon, label]) => h(Place, { to, icon, label }))}<span class="spacer"></span>
       ${h(Tool, { icon: 'circle-question-mark', label: say('Shortcuts'), onClick: () => { s.over.value = 'help'; } })}
       ${h(Tool, { icon: 'settings-2', label: say('Settings'), onClick: () => { s.over.value = 'settings'; } })}
       ${h(Tool, { icon: 'sun-moon', label: say('Switch light and dark'), onClick: () => act.deed('flipTheme') })}</nav>

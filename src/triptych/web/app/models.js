@@ -24,7 +24,7 @@ export function Models() {
       ${lanes.map(p => h(Community, { key: p.id, provider: p }))}
       ${h(LocalServers, null)}<div><h2>Your own endpoints</h2><p>Any server that speaks the OpenAI Images API can be named in <code>triptych.toml</code>, with any address, on this machine too.</p></div></section>
     ${h(Verdict, { check: null, place: 'models' })}
-    ${s.orderRule.value && html`<p class="rule">Order of models everywhere: ${s.orderRule.value}. None is put forward. ${TICKED && `Ticked on a first visit: ${TICKED}. `}<a href="/ranking" onClick=${stay}>Your ranking</a></p>`}
+    ${s.orderRule.value && html`<p class="rule">Order of models everywhere: ${s.orderRule.value}. None is put forward. ${TICKED && `Ticked on a first visit: ${TICKED}. `}<a href="/ranking" onClick=${stay}>Your ranking</a> · <a href="/drift" onClick=${stay}>Watch a model for drift</a></p>`}
     <div class="cards">${[...keyed, ...lanes, ...rest].map(p => h(Card, { key: p.id, provider: p }))}</div>
   </div></div>`;
 }

@@ -21,13 +21,14 @@ const keys = () => keyboard ??= import('./keyboard.js');
 /** `Top` stands above the sample until something was made. @param {{ Top: any }} props */
 export function Rows({ Top }) {
   const box = useRef(/** @type {any} */ (null)), below = useSignal(-1);
-  const list = s.rows.value, first = list[0]?.id, last = list.at(-1)?.id;
+  const list = s.rows.value, first = list[0]?.id, last = list.at(-1)?.id, fresh = list.every(row => row.id === s.sample.value);
   const toEnd = () => { const el = box.current; if (el) { el.scrollTop = el.scrollHeight; stuck.current = true; below.value = 0; } };
 
   useLayoutEffect(() => {                                   // older rows went in above: what was looked at stays where it is
     if (edge.current && !stuck.current) box.current.scrollTop = box.current.scrollHeight - edge.current;
   }, [first]);
   useLayoutEffect(() => {
+    if (fresh) stuck.current = false;                       // a first visit begins at the top
     if (stuck.current && (below.peek() < 0 || !box.current.matches(':has(.tile:hover)'))) toEnd(); else below.value++;
   }, [last]);
   useEffect(() => {
@@ -49,7 +50,7 @@ export function Rows({ Top }) {
     if (el.scrollTop < 600 && s.before.peek()) deed('older');
   };
   return html`<div class="scroll rows" ref=${box} onScroll=${scrolled} onKeyDown=${e => { keys().then(m => m.keys(e)); }}><div class="inner">
-    ${list.every(row => row.id === s.sample.value) && h(Top, null)}${s.before.value && html`<button type="button" class="btn small earlier" onClick=${() => deed('older')}>${say('Earlier rows')}</button>`}
+    ${fresh && h(Top, null)}${s.before.value && html`<button type="button" class="btn small earlier" onClick=${() => deed('older')}>${say('Earlier rows')}</button>`}
     ${list.map(row => h(RowView, { key: row.id, row }))}</div></div>
     ${below.value > 0 && html`<div class="newer"><button type="button" class="btn small" onClick=${toEnd}>${h(Icon, { name: 'arrow-down' })}${count(below.value, 'new row')}</button></div>`}`;
 }
