@@ -31,5 +31,5 @@ function offline() {
   const language = navigator.language.startsWith('de') ? 'de' : 'en', [head, text, how, again] = WORDS[language];
   return new Response(`<!doctype html><html lang="${language}"><head><meta charset="utf-8"><title>${head} · Triptych</title><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
 ${KEPT.filter(f => f.endsWith('.css')).map(f => `<link rel="stylesheet" href="${f}">`).join('')}</head><body><main><img src="${BASE}mark.svg" alt="" width="44" height="44"><h1>${head}</h1><p>${text}</p><p>${how}</p><p><a href="">${again}</a></p></main></body></html>`,
-  { status: 503, headers: { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store', 'Content-Security-Policy': "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" } });
+  { status: 503, headers: { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store', 'Content-Security-Policy': "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" } });
 }

@@ -13,7 +13,7 @@ import { openKit } from './kitopen.js';
 import { marks, told } from './marks.js';
 import * as s from './state.js';
 import { Icon, Remark, Tool, h, html, later, say, toast } from './ui.js';
-import { done as undoable } from './undo.js';
+import { done as undoable, during } from './undo.js';
 
 /** @typedef {{ id: string, tile: string, run: string, sha256: string, url: string, thumb: string, width: number, height: number, prompt: string, name: string, maker: string, cost_micro_usd: number | null, tone: string | null, stars: number, verdict: string, tags: string[], project: string | null, trashed_ms: number | null }} Entry */
 
@@ -91,8 +91,10 @@ const meant = () => chosen.peek().size ? [...chosen.peek()] : [at(active.peek())
 const entryOf = (/** @type {string} */ id) => [...pages.values()].flat().find(e => e.id === id);
 
 /** @param {string} said @param {any} change */
-async function mark(said, change) {
-  const ids = meant();
+const mark = (said, change) => during(marked(said, meant(), change));
+
+/** @param {string} said @param {string[]} ids @param {any} change */
+async function marked(said, ids, change) {
   if (!ids.length) return;
   const done = await trying('toast', () => call('PATCH', '/api/gallery', { pictures: ids, ...change }));
   if (!done) return;

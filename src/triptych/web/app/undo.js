@@ -6,6 +6,14 @@ import { say, toast } from './ui.js';
 const MOST = 50;
 /** @typedef {{ text: string, back: () => unknown }} Step */
 let steps = /** @type {Step[]} */ ([]);
+let underWay = /** @type {Promise<unknown>} */ (Promise.resolve());
+
+/** Says that something is being done that can be taken back once it is: the key, pressed meanwhile, waits for it.
+ * @template T @param {Promise<T>} work */
+export function during(work) {
+  underWay = Promise.allSettled([underWay, work]);
+  return work;
+}
 
 /** Notes what was just done. @param {string} text what it was, in words @param {() => unknown} back takes it back
  * @param {boolean} [quiet] without a toast: it is seen where it happened */
@@ -16,7 +24,8 @@ export function done(text, back, quiet = false) {
 }
 
 /** Takes back what was done last. */
-export function undo() {
+export async function undo() {
+  await underWay;
   const last = steps.at(-1);
   if (last) { take(last); said.value = say('Undone: {0}', last.text); } else toast(say('There is nothing to undo.'));
 }
