@@ -21,7 +21,7 @@ const keys = () => keyboard ??= import('./keyboard.js');
 /** `Top` stands above the sample until something was made. @param {{ Top: any }} props */
 export function Rows({ Top }) {
   const box = useRef(/** @type {any} */ (null)), below = useSignal(-1);
-  const list = s.rows.value, first = list[0]?.id, last = list.at(-1)?.id, fresh = list.every(row => row.id === s.sample.value);
+  const list = s.rows.value, first = list[0]?.id, last = list.at(-1)?.id, fresh = list.every(row => row.id === s.sample.value) || list.length < 2 && s.sample.value === 'offer';
   const toEnd = () => { const el = box.current; if (el) { el.scrollTop = el.scrollHeight; stuck.current = true; below.value = 0; } };
 
   useLayoutEffect(() => {                                   // older rows went in above: what was looked at stays where it is
