@@ -135,7 +135,10 @@ def test_the_inspector_gets_it_and_every_tile_has_one_of_its_own(own_place: Plac
     assert {payload(one["jws"])["tile"] for one in receipts} == {tile["id"] for tile in run["tiles"]}
     assert place.get(receipts[0]["url"]).text == receipts[0]["jws"]
     assert place.get(receipts[0]["url"]).headers["content-type"] == "application/jose"
-    assert place.get("/v1/receipts/rcpt_gone").status_code == 404
+    none = place.get("/v1/receipts/rcpt_gone")
+    assert none.status_code == 404
+    beginning = receipts[0]["id"].partition("_")[0]
+    assert f"begin with {beginning}_;" in none.json()["error"]["triptych"]["hint"]
     assert place.get("/log/../identity.key").status_code == 404
     assert place.get("/log/lock").status_code == 404
 

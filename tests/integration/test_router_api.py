@@ -35,7 +35,9 @@ def test_the_active_policy_is_said_in_words_and_published_under_its_hash(place: 
     assert "immutable" in published.headers["cache-control"]
     assert place.get("/.well-known/triptych/policy/" + "0" * 64).status_code == 404
     assert place.get("/.well-known/triptych/snapshot/" + "0" * 64).status_code == 404
-    assert place.get("/v1/router/decisions/dec_none").status_code == 404
+    none = place.get("/v1/router/decisions/dec_none")
+    assert (none.status_code, place.get("/v1/router/decisions").status_code) == (404, 404)
+    assert none.json()["error"]["triptych"]["hint"].endswith("GET /api/tiles/{id} lists those of a tile.")
 
 
 def test_a_decision_can_be_made_again_from_what_is_published(place: Place) -> None:

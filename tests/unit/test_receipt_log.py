@@ -1,7 +1,8 @@
 """What the whole log shows of a receipt: its place, what is left out, which rules and which keys were in force. Offline."""
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -31,9 +32,10 @@ from triptych.network.beside import (
     policy_path,
     unpack,
 )
-from triptych.network.evidence import Evidence
+from triptych.network.evidence import Evidence, Verdict
 from triptych.network.history import MERGE_DELAY_MS
-from triptych.network.receipt import read
+from triptych.network.jose import decode_url64, encode_url64
+from triptych.network.receipt import canonical, read
 from triptych.network.receipt import sign as sign_receipt
 from triptych.network.statement import hand_over
 from triptych.network.statement import sign as sign_statement
@@ -53,6 +55,7 @@ NEXT = Signer.from_seed(SIGNER.key.name, bytes(range(1, 33)))
 WITNESS = Signer.from_seed("example.com/witness", bytes(range(2, 34)), COSIGNATURE_V1)
 RECEIPT = made(facts=replace(FACTS, seq=0)).body.encode()
 ISSUED = int(read(RECEIPT).payload["issued_ms"])
+LATE = ISSUED + MERGE_DELAY_MS + 5_000  # when the time of what was issued then is over
 
 
 def again(signer: Signer = SIGNER, **changes: Any) -> bytes:
@@ -93,11 +96,25 @@ async def logged(folder: Path, *entries: bytes, cosigned_s: int | None = None) -
     return public
 
 
+class ReadAt(SystemClock):
+    """The reader's clock."""
+
+    def __init__(self, at_ms: int) -> None:
+        self.at_ms = at_ms
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+
 async def lines(
-    log: Path, receipt: bytes = RECEIPT, trust: TrustPolicy | None = TRUST, **more: Any
+    log: Path,
+    receipt: bytes = RECEIPT,
+    trust: TrustPolicy | None = TRUST,
+    read_ms: int = ISSUED + 86_400_000,
+    **more: Any,
 ) -> dict[str, tuple[str, str]]:
     evidence = Evidence(receipt=receipt, trust=trust, redecide=redecide, rederive=rederive, reclaim=reclaim, **more)
-    report = verify(await with_log(evidence, str(log), SystemClock()))
+    report = verify(await with_log(evidence, str(log), ReadAt(read_ms)))
     return {line.what: (line.verdict, line.detail) for line in report.lines}
 
 
@@ -157,11 +174,109 @@ async def test_a_missing_number_is_named_and_a_number_twice_is_false(tmp_path: P
     found = await lines(await logged(tmp_path / "missing", RECEIPT, *later, end))
     assert found["numbers"][0] == "FALSE"
     assert "2 receipts of this key: number 1, 3" in found["numbers"][1]
+    assert f"when its entry 3 was signed, on {utc(ISSUED + MERGE_DELAY_MS + 2)}" in found["numbers"][1]
     found = await lines(await logged(tmp_path / "soon", RECEIPT, *later))
     assert found["numbers"][0] == "not checked"
     found = await lines(await logged(tmp_path / "twice", RECEIPT, again(id="b")))
     assert found["numbers"][0] == "FALSE"
     assert "entries 0 and 1" in found["numbers"][1]
+
+
+# What only looks as if the key had signed it, and a log that is not the signer's.
+
+
+def forged(entry: bytes, signature: str = "AAAA", **changes: Any) -> bytes:
+    """An entry with the header of the signer's key, words of somebody else's, and a signature that is not of them."""
+    header, body, mine = entry.decode().split(".")
+    payload = {**json.loads(decode_url64(body) or b""), **changes}
+    return ".".join((header, encode_url64(canonical(payload)), signature or mine)).encode()
+
+
+@pytest.mark.parametrize("signature", ["AAAA", "", "A" * 86])
+async def test_what_the_key_has_not_signed_neither_accuses_nor_acquits(tmp_path: Path, signature: str) -> None:
+    twice = await lines(await logged(tmp_path / "twice", RECEIPT, forged(RECEIPT, signature, id="b")))
+    assert twice["numbers"] == ("proved", "None is missing: the log has 1 receipt of this key, numbered from 0 on.")
+    filled = (
+        RECEIPT, forged(RECEIPT, signature, seq=1), again(seq=2, id="c"), stated("health", {"act": "enabled"}, issued_ms=LATE)
+    )  # fmt: skip
+    found = await lines(await logged(tmp_path / "filled", *filled))
+    assert found["numbers"][0] == "FALSE"
+    assert "leaves out 1 receipt of this key: number 1." in found["numbers"][1]
+    nobody = await lines(await logged(tmp_path / "nobody", active(1), forged(RECEIPT, signature, id="b")))
+    assert nobody["numbers"] == ("not checked", "The log has no receipt of this key.")
+
+
+async def test_no_moment_is_taken_from_what_nobody_has_signed(tmp_path: Path) -> None:
+    late = forged(RECEIPT, issued_ms=LATE, id="b"), forged(active(1), issued_ms=LATE)
+    assert (await lines(await logged(tmp_path, *late)))["omission"][0] == "not checked"
+
+
+def told(entry: int, sign: str = "worked") -> dict[str, Any]:
+    """The attempt of a receipt, with the event that it was."""
+    events = {"epoch": "epo_1", "operation": "edit", "began": 2 * entry + 1, "began_ms": 5, "ended": 2 * entry + 2, "ended_ms": 9,
+              "sign": sign, "took_ms": 4}  # fmt: skip
+    return {"endpoint": "one/kettle", "outcome": "done", "events": events}
+
+
+async def test_outcomes_are_those_that_the_keys_of_the_signer_have_signed(tmp_path: Path) -> None:
+    key = hand_over(SIGNER, NEXT, name="stmt_key", issued_ms=ISSUED + 5).encode()
+    entries = (again(attempts=[told(0)]), again(OTHER, attempts=[told(1)], id="other"), key,
+               forged(RECEIPT, attempts=[told(2)], id="forged"), again(NEXT, attempts=[told(3)], id="next"))  # fmt: skip
+    counted: list[list[object]] = []
+
+    def rederived(_: bytes, payloads: Iterable[Mapping[str, Any]]) -> tuple[Verdict, str]:
+        counted.append([one.get("id") for one in payloads])
+        return "not checked", ""
+
+    log = await logged(tmp_path, *entries)
+    evidence = Evidence(receipt=RECEIPT, trust=TRUST, rederive=rederived)
+    verify(await with_log(evidence, str(log), ReadAt(ISSUED + 9)))
+    assert counted == [[read(RECEIPT).payload["id"], "next"]]
+
+
+async def test_in_a_log_of_somebody_else_nothing_is_missing_or_twice_and_no_policy_in_force(tmp_path: Path) -> None:
+    copied = (again(OTHER, issued_ms=LATE), active(1), RECEIPT, again(id="b"), again(seq=5, id="c"))
+    log = await Log.create(tmp_path / "log", OTHER, SystemClock())
+    for entry in copied:
+        await log.append(entry)
+    await log.close()
+    found = await lines(tmp_path / "log" / "public", trust=None)
+    for what in ("numbers", "policy in force"):
+        assert found[what][0] == "not checked"
+        assert "is not that of the receipt's signer" in found[what][1]
+    both = TrustPolicy.parse(f"log {SIGNER.key}\nlog {OTHER.key}\nquorum none\n")
+    found = await lines(tmp_path / "log" / "public", trust=both)
+    assert (found["numbers"][0], found["policy in force"][0]) == ("FALSE", "proved")
+
+
+# A clock in the future.
+
+
+async def test_an_entry_later_than_the_readers_clock_shows_no_time_to_be_over(tmp_path: Path) -> None:
+    ahead = stated("health", {"act": "enabled"}, issued_ms=LATE)
+    log = await logged(tmp_path / "omitted", ahead)
+    now = await lines(log, read_ms=LATE - 1)
+    assert now["omission"][0] == "not checked"
+    assert f"Entry 0 says that it was signed on {utc(LATE)}, later than your own clock" in now["omission"][1]
+    assert (await lines(log, read_ms=LATE))["omission"][0] == "FALSE"
+    log = await logged(tmp_path / "missing", RECEIPT, again(seq=2, id="b"), ahead)
+    now = await lines(log, read_ms=LATE - 1)
+    assert now["numbers"][0] == "not checked"
+    assert "Entry 2 says that it was signed on" in now["numbers"][1]
+    assert (await lines(log, read_ms=LATE))["numbers"][0] == "FALSE"
+
+
+async def test_an_entry_later_than_the_cosignature_over_it_shows_no_time_to_be_over(tmp_path: Path) -> None:
+    trust = TrustPolicy.parse(f"log {SIGNER.key}\nwitness w {WITNESS.key}\nquorum none\n")
+    ahead = stated("health", {"act": "enabled"}, issued_ms=LATE)
+    entries = RECEIPT, again(seq=2, id="b"), ahead
+    for cosigned_s, verdict in ((LATE // 1000 - 1, "not checked"), (LATE // 1000, "FALSE")):
+        log = await logged(tmp_path / verdict, *entries, cosigned_s=cosigned_s)
+        assert (await lines(log, trust=trust))["numbers"][0] == verdict
+    early = await logged(tmp_path / "omitted", ahead, cosigned_s=ISSUED // 1000)
+    found = await lines(early, trust=trust)
+    assert found["omission"][0] == "not checked"
+    assert "or a cosignature: it is not believed." in found["omission"][1]
 
 
 # The rules that were in force.

@@ -165,6 +165,10 @@ async def test_the_command_says_each_line_and_what_cannot_be_proved(cli: Cli, tm
     assert not [line for line in said.out.splitlines() if line.startswith("FALSE")]
     assert "\nNothing is FALSE: 11 proved, 5 not checked.\n" in said.out
     assert "No receipt can prove:" in said.out
+    nobodys = cli("verify", at["receipt"], at["a.png"])
+    assert nobodys.code == 0
+    assert nobodys.out.endswith(" Whose key this is was not checked: this shows only that the files agree.\n")
+    assert "\nNothing is FALSE: " in nobodys.out
     assert not (tmp_path / "data").exists(), "a check needs no data folder"
 
 

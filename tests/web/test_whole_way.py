@@ -176,6 +176,7 @@ def test_a_receipt_is_checked_in_the_page_down_to_the_decision(page: Page, studi
     proved = verdicts.locator("[data-verdict=proved]").count()
     unchecked = verdicts.locator("[data-verdict='not checked']").count()
     expect(inspector.get_by_text(f"Nothing is FALSE: {proved} proved, {unchecked} not checked.")).to_be_in_viewport()
+    expect(inspector).to_contain_text("Whose key this is was not checked: this shows only that the files agree.")
     command = inspector.locator(".code pre").filter(has_text="triptych verify")
     expect(command).to_have_text(
         re.compile(rf"triptych verify \S+\.receipt\.jws \S+\.png --log {re.escape(studio.url)}/log")

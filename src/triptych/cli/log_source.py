@@ -79,15 +79,15 @@ async def with_log(evidence: Evidence, source: str, clock: Clock) -> Evidence:
         return evidence
     async with AsyncExitStack() as stack:
         fetch = open_log(stack, source, clock)
-        read_ms = clock.now_ms() if "://" in source else None
+        now_ms, fetched = clock.now_ms(), "://" in source
         try:
-            history = await _history(evidence, receipt, fetch, read_ms)
+            history = await _history(evidence, receipt, fetch, now_ms, fetched=fetched)
         except TlogError as error:
             return replace(evidence, log_fault=str(error))
         return replace(evidence, history=history, **await _beside(evidence, receipt, history, fetch))
 
 
-async def _history(evidence: Evidence, receipt: Receipt, fetch: Fetch, read_ms: int | None) -> History:
+async def _history(evidence: Evidence, receipt: Receipt, fetch: Fetch, now_ms: int, *, fetched: bool) -> History:
     note = await fetch(CHECKPOINT_PATH)
     if note is None:
         raise TileError("missing", "it has no checkpoint.")
@@ -97,7 +97,7 @@ async def _history(evidence: Evidence, receipt: Receipt, fetch: Fetch, read_ms: 
         trust = TrustPolicy(logs=tuple(VerifierKey(origin, ED25519, key) for key in evidence.keys))
     trusted_as = (trust or await own_trust(fetch)).check(note)
     tree = Tree(note, trusted_as.checkpoint, fetch)
-    return await read_history(tree, trusted_as, receipt, trusted=trust is not None, read_ms=read_ms)
+    return await read_history(tree, trusted_as, receipt, now_ms=now_ms, trusted=trust is not None, fetched=fetched)
 
 
 async def _beside(evidence: Evidence, receipt: Receipt, history: History, fetch: Fetch) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from triptych.tlog.policy import TrustPolicy
 
 STYLES = {"proved": "green", "not checked": "yellow", "FALSE": "bold red"}
 _TILES = 64  # of one run; each has its own draw
+NOBODYS = "Whose key this is was not checked: this shows only that the files agree."
 
 
 def keys_in(data: bytes) -> tuple[bytes, ...]:
@@ -154,7 +155,9 @@ def summary(report: Report) -> str:
     number = Counter(line.verdict for line in report.lines)
     if wrong := number["FALSE"]:
         return f"FALSE: {counted(wrong, 'line')}. Do not rely on this receipt."
-    return f"Nothing is FALSE: {number['proved']} proved, {number['not checked']} not checked."
+    said = f"Nothing is FALSE: {number['proved']} proved, {number['not checked']} not checked."
+    known = any((line.what, line.verdict) == ("signer", "proved") for line in report.lines)
+    return said if known else f"{said} {NOBODYS}"
 
 
 def show(report: Report) -> None:

@@ -17,6 +17,7 @@ from triptych.tlog.proof import TlogProof, verify_proof
 
 _SWITCH_MS = 1_000  # a decision that was under way when the policy changed
 _SHOWN = 12  # missing numbers that are spelled out
+_FOREIGN = "The log that you brought is not that of the receipt's signer, and"
 
 
 def signer_line(receipt: Receipt, evidence: Evidence) -> Line:
@@ -100,7 +101,7 @@ def _whole(receipt: Receipt, evidence: Evidence, history: History, *, proved: bo
         whose = "of a log that you trust" if history.trusted else "of a log whose key you were not given"
         lines = [Line("log", "proved", _place(index, history.trusted_as.checkpoint, whose)),
                  _witnesses(history.trusted_as.cosigned)]  # fmt: skip
-    return [*lines, _omission(receipt, evidence, history, index), _sequence(history)]
+    return [*lines, _omission(receipt, evidence, history, index), _sequence(receipt, evidence, history)]
 
 
 def _omission(receipt: Receipt, evidence: Evidence, history: History, index: int | None) -> Line:
@@ -122,22 +123,38 @@ def _omission(receipt: Receipt, evidence: Evidence, history: History, index: int
         said = f"{log} leaves it out: it was due on {utc(due)}, and on {utc(moment)} {what}."
         return Line("omission", "FALSE", said)
     return Line("omission", "not checked", f"{log} does not have it, and nothing shows that its time is over: it is due "
-                f"within a minute, on {utc(due)}.")  # fmt: skip
+                f"within a minute, on {utc(due)}.{_ahead(history)}")  # fmt: skip
+
+
+def _ahead(history: History) -> str:
+    """Which entry is not believed when it says how late it is."""
+    if history.ahead is None:
+        return ""
+    issued, place = history.ahead
+    return (f" Entry {place} says that it was signed on {utc(issued)}, later than your own clock or a cosignature: it is "
+            "not believed.")  # fmt: skip
+
+
+def family(kid: str, history: History) -> frozenset[str]:
+    """A key, those that it handed over to, and those that came before it, by name."""
+    hand_overs = [s for _, s in history.of_kind("key")]
+    return frozenset((kid, *successors(kid, hand_overs), *_before(kid, hand_overs)))
 
 
 def _same_signer(receipt: Receipt, evidence: Evidence, history: History) -> bool:
     """Whether the key of the log is the receipt's, one that this handed over to, or, by the reader's own word, another key
     of the same log."""
     log = history.trusted_as.log
-    hand_overs = [s for _, s in history.of_kind("key")]
-    if kid_of(log.public) in {receipt.kid, *successors(receipt.kid, hand_overs), *_before(receipt.kid, hand_overs)}:
+    if kid_of(log.public) in family(receipt.kid, history):
         return True
     named = evidence.trust.logs if evidence.trust else ()
     return any(key.name == log.name and key.public == receipt.public for key in named)
 
 
-def _sequence(history: History) -> Line:
+def _sequence(receipt: Receipt, evidence: Evidence, history: History) -> Line:
     """The numbers that the signer's receipts have in this log: each once, none missing."""
+    if not _same_signer(receipt, evidence, history):
+        return Line("numbers", "not checked", f"{_FOREIGN} may repeat and leave out what its keeper likes.")
     mine = history.numbers
     if not mine.seqs:
         return Line("numbers", "not checked", "The log has no receipt of this key.")
@@ -151,9 +168,15 @@ def _sequence(history: History) -> Line:
         said = f"None is missing: the log has {counted(len(mine.seqs), 'receipt')} of this key, numbered from 0 on."
         return Line("numbers", "proved", said)
     shown = ", ".join(map(str, missing)) + (", …" if count > len(missing) else "")
-    if _overdue(missing, mine, history):
-        return Line("numbers", "FALSE", f"The log leaves out {counted(count, 'receipt')} of this key: number {shown}.")
-    return Line("numbers", "not checked", f"Number {shown} of this key may still be on its way into the log.")
+    if history.newest is not None and _overdue(missing, mine, history.newest[0]):
+        said = f"The log leaves out {counted(count, 'receipt')} of this key: number {shown}."
+        moment, place = history.newest
+        return Line(
+            "numbers", "FALSE", f"{said} Their time was over when its entry {place} was signed, on {utc(moment)}."
+        )
+    return Line(
+        "numbers", "not checked", f"Number {shown} of this key may still be on its way into the log.{_ahead(history)}"
+    )
 
 
 def _twice(mine: Numbers) -> tuple[int, int, int] | None:
@@ -175,9 +198,8 @@ def _missing(mine: Numbers) -> tuple[list[int], int]:
     return shown, following - len(mine.seqs)
 
 
-def _overdue(missing: Sequence[int], mine: Numbers, history: History) -> bool:
+def _overdue(missing: Sequence[int], mine: Numbers, newest: int) -> bool:
     """Whether a number above the first missing one was signed longer than the merge delay before another entry."""
-    newest = history.newest[0] if history.newest is not None else 0
     both = zip(mine.seqs, mine.issued_ms, strict=True)
     return any(seq > missing[0] and issued + MERGE_DELAY_MS < newest for seq, issued in both)
 
@@ -193,11 +215,10 @@ def in_force(stated: Mapping[str, Any], receipt: Receipt, evidence: Evidence) ->
         return Line(
             what, "not checked", "The log does not have the receipt, so nothing shows which statements came before."
         )
-    hand_overs = [s for _, s in history.of_kind("key")]
-    family = {receipt.kid, *successors(receipt.kid, hand_overs), *_before(receipt.kid, hand_overs)}
-    known = [
-        _Active(int(s.payload["active_ms"]), index, s) for index, s in history.of_kind("policy") if s.kid in family
-    ]
+    if not _same_signer(receipt, evidence, history):
+        return Line(what, "not checked", f"{_FOREIGN} may leave out statements of the policy.")
+    keys = family(receipt.kid, history)
+    known = [_Active(int(s.payload["active_ms"]), index, s) for index, s in history.of_kind("policy") if s.kid in keys]
     return Line(what, *_in_force(known, place, int(stated["taken_ms"]), str(stated.get("policy_id"))))
 
 

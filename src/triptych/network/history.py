@@ -2,14 +2,14 @@
 is under the checkpoint that was checked before."""
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 import msgspec
 
 from triptych.network import receipt, statement
-from triptych.network.jws import peek
+from triptych.network.jws import JwsError, SignedLine, read_line
 from triptych.network.receipt import Receipt
 from triptych.network.statement import Statement, StatementError
 from triptych.tlog.client import Tree
@@ -21,8 +21,8 @@ _MOST = 2**53 - 1  # what every JSON reader takes as a whole number
 
 @dataclass(slots=True)
 class Numbers:
-    """What the receipts of one key say of themselves, in the order of the log: their numbers, their places, and when they
-    were signed. Only the log vouches for it; the signatures were not checked."""
+    """What the receipts that one key has signed say of themselves, in the order of the log: their numbers, their places,
+    and when they were signed. What only bears the name of the key is not among them."""
 
     seqs: "array[int]" = field(default_factory=lambda: array("q"))
     places: "array[int]" = field(default_factory=lambda: array("q"))
@@ -34,22 +34,25 @@ class Numbers:
 
 
 class Outcomes:
-    """The payloads of a log cut down to what tells of events at endpoints; each time they are walked through they are read
-    anew."""
+    """The payloads of a log by the names of the keys that signed them, cut down to what tells of events at endpoints."""
 
     def __init__(self) -> None:
-        self._kept: list[bytes] = []
+        self._kept: dict[str, list[bytes]] = {}
 
-    def add(self, payload: Mapping[str, Any]) -> None:
+    def add(self, kid: str, payload: Mapping[str, Any]) -> None:
         if payload.get("kind") == "health":
-            self._kept.append(msgspec.json.encode(payload))
+            self._keep(kid, payload)
             return
         told = {name: found for name in ("attempts", "earlier") if (found := _eventful(payload.get(name)))}
         if told:
-            self._kept.append(msgspec.json.encode({"id": payload.get("id"), **told}))
+            self._keep(kid, {"id": payload.get("id"), **told})
 
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        return (msgspec.json.decode(one) for one in self._kept)
+    def _keep(self, kid: str, payload: Mapping[str, Any]) -> None:
+        self._kept.setdefault(kid, []).append(msgspec.json.encode(payload))
+
+    def of(self, kids: Collection[str]) -> Iterator[Mapping[str, Any]]:
+        """What these keys have signed, key by key, each in the order of the log; read anew each time."""
+        return (msgspec.json.decode(one) for kid in self._kept if kid in kids for one in self._kept[kid])
 
 
 def _is_number(value: object) -> TypeGuard[int]:
@@ -71,13 +74,16 @@ def _eventful(attempts: object) -> list[dict[str, Any]]:
 class History:
     """The log up to one checkpoint, as far as one receipt goes. `place` is where it has the receipt, None where it does not;
     `numbers` are those of the receipt's key; `newest` is the latest moment that an entry says it was signed at, with its
-    place; `statements` are those whose signature holds, but for health; `read_ms` is when the checkpoint was fetched by the
-    reader's own clock, None for files that may be older; `trusted` says whether a trust policy named it."""
+    place, and `ahead` the latest that is not believed, because the reader's clock or a cosignature is earlier; `statements`
+    are all but those of health; `read_ms` is when the checkpoint was fetched by the reader's own clock, None for files that
+    may be older; `trusted` says whether a trust policy named it. Of entries without a signature that holds, nothing is
+    here."""
 
     trusted_as: Trusted
     place: int | None
     numbers: Numbers
     newest: tuple[int, int] | None
+    ahead: tuple[int, int] | None
     statements: tuple[tuple[int, Statement], ...]
     outcomes: Outcomes = field(repr=False)
     trusted: bool = True
@@ -97,53 +103,66 @@ class History:
 
 
 class _Reading:
-    """Entries one after the other."""
+    """Entries one after the other. What says that it was signed after `until_ms` was signed by a clock that is wrong."""
 
-    def __init__(self, wanted: Receipt) -> None:
-        self.kid, self.leaf = wanted.kid, wanted.leaf
+    def __init__(self, wanted: Receipt, until_ms: int) -> None:
+        self.kid, self.leaf, self.until_ms = wanted.kid, wanted.leaf, until_ms
         self.place: int | None = None
         self.numbers = Numbers()
         self.newest: tuple[int, int] | None = None
+        self.ahead: tuple[int, int] | None = None
         self.statements: list[tuple[int, Statement]] = []
         self.outcomes = Outcomes()
 
     def entry(self, index: int, entry: bytes) -> None:
         if self.place is None and entry == self.leaf:
             self.place = index
-        found = peek(entry)
+        found = self._receipt(index, entry) or self._statement(index, entry)
         if found is None:
             return
-        header, payload = found
-        if header.get("typ") == receipt.TYPE:
-            self._receipt(index, str(header.get("kid")), payload)
-        elif header.get("typ") != statement.TYPE or not self._statement(index, entry):
-            return
-        issued = payload.get("issued_ms")
-        if isinstance(issued, int) and (self.newest is None or issued > self.newest[0]):
-            self.newest = issued, index
-        self.outcomes.add(payload)
+        issued = found.payload.get("issued_ms")
+        if _is_number(issued):
+            self._signed(issued, index)
+        self.outcomes.add(found.kid, found.payload)
 
-    def _receipt(self, index: int, kid: str, payload: Mapping[str, Any]) -> None:
-        seq, issued = payload.get("seq"), payload.get("issued_ms")
-        if kid == self.kid and _is_number(seq) and _is_number(issued):
+    def _receipt(self, index: int, entry: bytes) -> SignedLine | None:
+        try:
+            # Of any format: a later one is numbered, too.
+            found = read_line(entry, receipt.TYPE, "receipt")
+        except JwsError:
+            return None
+        seq, issued = found.payload.get("seq"), found.payload.get("issued_ms")
+        if found.kid == self.kid and _is_number(seq) and _is_number(issued):
             self.numbers.add(seq, index, issued)
+        return found
 
-    def _statement(self, index: int, entry: bytes) -> bool:
+    def _statement(self, index: int, entry: bytes) -> Statement | None:
         try:
             found = statement.read(entry)
         except StatementError:
-            return False
+            return None
         if found.kind != "health":
             self.statements.append((index, found))
-        return True
+        return found
+
+    def _signed(self, issued_ms: int, index: int) -> None:
+        if issued_ms > self.until_ms:
+            self.ahead = max(self.ahead or (0, 0), (issued_ms, index))
+        elif self.newest is None or issued_ms > self.newest[0]:
+            self.newest = issued_ms, index
 
 
 async def read_history(
-    tree: Tree, trusted_as: Trusted, wanted: Receipt, *, trusted: bool = True, read_ms: int | None = None
+    tree: Tree, trusted_as: Trusted, wanted: Receipt, *, now_ms: int, trusted: bool = True, fetched: bool = False
 ) -> History:
-    """Reads every entry of a tree for what it says of one receipt. Raises TlogError, and what the tree's files raise."""
-    reading = _Reading(wanted)
+    """Reads every entry of a tree for what it says of one receipt, and checks the signature of each. `now_ms` is the
+    reader's clock before the checkpoint was read, `fetched` says that it came from the log itself just then. Raises
+    TlogError, and what the tree's files raise."""
+    cosigned = (s.time * 1000 + 999 for s in trusted_as.cosigned if s.time)  # of the whole second that it names
+    reading = _Reading(wanted, min((now_ms, *cosigned)))
     async for index, entry in tree.entries():
         reading.entry(index, entry)
-    return History(trusted_as, reading.place, reading.numbers, reading.newest, tuple(reading.statements), reading.outcomes,
-                   trusted, read_ms)  # fmt: skip
+    return History(
+        trusted_as, reading.place, reading.numbers, reading.newest, reading.ahead, tuple(reading.statements),
+        reading.outcomes, trusted, now_ms if fetched else None,
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from triptych.network.check_asked import asked_line, request_line
 from triptych.network.check_images import image_lines
-from triptych.network.check_log import in_force, log_lines, signer_line
+from triptych.network.check_log import family, in_force, log_lines, signer_line
 from triptych.network.check_price import price_lines, request_for
 from triptych.network.check_way import way_line
 from triptych.network.evidence import Evidence, Line, Reclaim, Redecide, Rederive, Report, Verdict
@@ -61,7 +61,7 @@ def _decision(receipt: Receipt, evidence: Evidence, known: Files) -> list[Line]:
         return [Line("decision", "not checked", "Nothing was decided: it ended before."), *named]
     lines = [*named, in_force(stated, receipt, evidence)]
     lines += [_redecided(stated, evidence.redecide, known), *_dice(stated, evidence.nonces)]
-    return [*lines, _derived(evidence, known), _claimed(receipt, evidence, known)]
+    return [*lines, _derived(receipt, evidence, known), _claimed(receipt, evidence, known)]
 
 
 def _redecided(stated: Mapping[str, Any], redecide: Redecide | None, known: Files) -> Line:
@@ -102,7 +102,7 @@ def _claimed(receipt: Receipt, evidence: Evidence, known: Files) -> Line:
     return Line(what, *evidence.reclaim(stated, known.snapshot.data, known.catalogue.data, ask))
 
 
-def _derived(evidence: Evidence, known: Files) -> Line:
+def _derived(receipt: Receipt, evidence: Evidence, known: Files) -> Line:
     """Whether the numbers of the snapshot are what the log's outcomes come to."""
     what, history = "outcomes", evidence.history
     if strange := others(known.snapshot):
@@ -110,4 +110,4 @@ def _derived(evidence: Evidence, known: Files) -> Line:
     if history is None or evidence.rederive is None or known.snapshot.data is None:
         said = "Give the snapshot and the log to count again what the snapshot says of each endpoint."
         return Line(what, "not checked", said)
-    return Line(what, *evidence.rederive(known.snapshot.data, history.outcomes))
+    return Line(what, *evidence.rederive(known.snapshot.data, history.outcomes.of(family(receipt.kid, history))))

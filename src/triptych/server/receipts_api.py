@@ -103,7 +103,7 @@ class ReceiptsApi:
         if found is None:
             raise NotFoundError(
                 f"There is no receipt {request.path_params['id']!r}.", param="id",
-                hint="Ids of receipts begin with rct_; an answer of the API and a picture on the page name theirs. A "
+                hint="Ids of receipts begin with rcpt_; an answer of the API and a picture on the page name theirs. A "
                 "receipt is made when its tile has ended.",
             )  # fmt: skip
         return found

@@ -107,7 +107,6 @@ class RouterApi:
         if found is None:
             raise NotFoundError(
                 f"There is no decision {request.path_params['id']!r}.", param="id",
-                hint="Ids of decisions begin with dec_; a receipt names its own, and GET /v1/router/decisions lists the "
-                "newest.",
+                hint="Ids of decisions begin with dec_; GET /api/tiles/{id} lists those of a tile.",
             )  # fmt: skip
         return reply(msgspec.to_builtins(found))
