@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -64,6 +65,42 @@ def test_a_watch_is_priced_checked_and_seen_to_move_on_the_models_chip(place: Pl
     assert answer.status_code == 200
     model = next(m for m in place.get("/api/state").json()["models"] if m["id"] == NANO)
     assert model["moved"] is None
+
+
+def test_a_check_asked_for_again_with_its_key_is_one(place: Place, watch: Any) -> None:
+    path, body = f"/api/drift/{watch['id']}/check", {"agreed_micro_usd": watch["total"]["amount_micro_usd"]}
+    asked = len(place.emulators.google.requests)
+
+    def click(key: str, body: Any = body) -> Any:
+        return place.post(path, body, headers={"Idempotency-Key": key})
+
+    assert click("one", {"agreed_micro_usd": 1}).status_code == 409
+    first, again = click("two"), click("two")
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert ("idempotent-replayed" in first.headers, again.headers["idempotent-replayed"]) == (False, "true")
+    settled(place)
+    late = click("two")
+    assert late.headers["idempotent-replayed"] == "true"
+    assert [check["state"] for check in late.json()["watches"][0]["checks"]] == ["done"]
+    other = click("two", {"agreed_micro_usd": 1})
+    assert (other.status_code, other.json()["error"]["param"]) == (409, "Idempotency-Key")
+    assert len(place.emulators.google.requests) - asked == watch["images"]
+    assert click("one").status_code == 200  # under which nothing was started
+    settled(place)
+    assert len(watches(place)[0]["checks"]) == 2
+
+
+def test_clicks_with_keys_of_their_own_are_one_check(place: Place, watch: Any) -> None:
+    path, body = f"/api/drift/{watch['id']}/check", {"agreed_micro_usd": watch["total"]["amount_micro_usd"]}
+    place.emulators.google.default = Scenario(delay_s=0.3)
+
+    def click(key: str) -> int:
+        return place.post(path, body, headers={"Idempotency-Key": key}).status_code
+
+    clicks = [place.start_thread(partial(click, f"click-{number}")) for number in range(4)]
+    assert sorted(one.result(30) for one in clicks) == [200, 409, 409, 409]
+    settled(place)
+    assert len(watches(place)[0]["checks"]) == 1
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from triptych.imaging.restoring import RestoredBytes, restored_bytes
 from triptych.imaging.workshop import EncodedType
 from triptych.router.budget import Caps
 from triptych.router.execute import Router
+from triptych.router.policy import CHEAPEST
 from triptych.router.registry import Endpoint
 from triptych.spec.errors import BadRequestError
 from triptych.spec.image import Adjustment, Cost, GeneratedImage, ImageRequest, ImageResult
@@ -27,6 +28,7 @@ from triptych.spec.model import (
     Sent,
     WireRecord,
 )
+from triptych.spec.routing import Policy
 from triptych.store.blobs import FolderObjects, ObjectBlobs
 from triptych.store.bus import MemoryBus
 from triptych.store.records import SqlRecordStore
@@ -193,6 +195,8 @@ class Bench:
     blobs: ObjectBlobs
     caps: list[Caps]
     folder: Path
+    policy: Policy = CHEAPEST
+    beyond: int = 0  # what is held above the price of a call that costs something, in micro-dollars
 
     def restarted(self) -> Studio:
         """Another process over the same records."""
@@ -202,7 +206,11 @@ class Bench:
         def price(card: ModelCard, request: ImageRequest) -> Cost:
             return Cost(0, "free") if card.free else Cost(67_000, "table")
 
-        router = Router(self.registry, self.store, self.clock, price, nonce=lambda: "n")
+        def hold(card: ModelCard, request: ImageRequest) -> Cost:
+            cost = price(card, request)
+            return Cost((cost.amount_micro_usd or 0) + self.beyond, cost.source) if cost.amount_micro_usd else cost
+
+        router = Router(self.registry, self.store, self.clock, price, hold=hold, policy=self.policy, nonce=lambda: "n")
         return Studio(
             store=self.store, blobs=self.blobs, bus=self.bus, router=router, registry=self.registry,
             workshop=self.workshop, clock=self.clock, owner=owner, caps=lambda: self.caps[0], price=price,
@@ -210,7 +218,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, *models: FakeModel) -> AsyncIterator[Bench]:
+async def bench(folder: Path, *models: FakeModel, policy: Policy = CHEAPEST, beyond: int = 0) -> AsyncIterator[Bench]:
     """Opens a studio with these models, and closes it."""
     clock = ManualClock()
     store = await SqlRecordStore.open(f"sqlite:///{folder}/t.db", clock)
@@ -218,7 +226,7 @@ async def bench(folder: Path, *models: FakeModel) -> AsyncIterator[Bench]:
     registry = FakeRegistry({one.card.id: one for one in models})
     made = Bench(
         studio=None, store=store, bus=MemoryBus(clock), clock=clock, registry=registry,  # type: ignore[arg-type]
-        workshop=FakeWorkshop(), blobs=blobs, caps=[Caps()], folder=folder,
+        workshop=FakeWorkshop(), blobs=blobs, caps=[Caps()], folder=folder, policy=policy, beyond=beyond,
     )  # fmt: skip
     made.studio = made.build("first")
     try:

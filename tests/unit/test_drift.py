@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance
@@ -16,8 +17,8 @@ from triptych.imaging.decode import open_picture
 from triptych.imaging.looks import look_distance, look_of
 from triptych.imaging.prints import print_of
 from triptych.router.budget import Caps
-from triptych.spec.drift import Sample, WatchRecord
-from triptych.spec.errors import BadRequestError, BudgetError, ConflictError, NotFoundError
+from triptych.spec.drift import CheckRecord, Sample, WatchRecord
+from triptych.spec.errors import BadRequestError, BudgetError, ConflictError, NotFoundError, StorageError
 from triptych.spec.image import Cost, ImageRequest, ImageResult
 from triptych.spec.model import CallContext, Sent
 from triptych.store.records import SqlRecordStore
@@ -270,6 +271,43 @@ async def test_the_loop_takes_up_what_was_begun_and_starts_what_is_due(w: Watchi
     loop.cancel()
     await again.close()
     assert len(w.seeded.prompts) == 12
+
+
+async def test_checks_begun_at_once_for_one_agreed_price_are_one(w: Watching) -> None:
+    watch = await w.drift.save(a_watch("a/seeded"))
+    await w.drift.schedule(watch.id, "daily", agreed_micro_usd=6 * CALL, cap_micro_usd=10**7)
+    w.bench.clock.advance(DAY_S)
+    other = drift_of(w.bench)  # as another process over the same records
+    clicks = [drift.check_now(watch.id, 6 * CALL) for drift in (w.drift, other, w.drift)]
+    *found, due = await asyncio.gather(*clicks, w.drift.tick(), return_exceptions=True)
+    begun = [one for one in found if isinstance(one, CheckRecord)]
+    assert isinstance(due, int)
+    assert len(begun) + due == 1
+    assert all("at work" in str(one) for one in found if not isinstance(one, CheckRecord))
+    await w.drift.settled()
+    await other.settled()
+    assert [check.state for check in await w.drift.checks(watch.id)] == ["done"]
+    assert len(w.seeded.prompts) == 6
+    assert (await w.bench.store.spend()).amount_micro_usd == 6 * CALL
+    await w.drift.check_now(watch.id, 6 * CALL)  # that one is over
+    await w.drift.settled()
+    assert len(w.seeded.prompts) == 12
+
+
+async def test_a_check_that_cannot_be_started_stands_in_no_way(w: Watching) -> None:
+    watch = await w.drift.save(a_watch("a/seeded"))
+    with (
+        mock.patch.object(w.bench.store, "save_run", mock.AsyncMock(side_effect=StorageError("The disk is full."))),
+        pytest.raises(StorageError),
+    ):
+        await w.drift.check_now(watch.id, 6 * CALL)
+    await w.drift.settled()
+    assert [check.state for check in await w.drift.checks(watch.id)] == ["lost"]
+    w.bench.clock.advance(1)
+    await w.drift.check_now(watch.id, 6 * CALL)
+    await w.drift.settled()
+    assert [check.state for check in await w.drift.checks(watch.id)] == ["done", "lost"]
+    assert len(w.seeded.prompts) == 6
 
 
 async def test_a_check_whose_run_was_never_kept_is_lost(w: Watching) -> None:

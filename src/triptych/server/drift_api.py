@@ -11,11 +11,13 @@ from starlette.routing import Route
 from triptych.app.container import App
 from triptych.server.auth import require_session
 from triptych.server.body import json_object, whole_body
+from triptych.server.idempotency import Idempotency
 from triptych.server.studio_api import MAX_JSON, reply
 from triptych.spec.drift import CheckRecord, Schedule, WatchRecord
 from triptych.spec.errors import BadRequestError
 from triptych.spec.ids import new_id
 from triptych.spec.json import JsonObject
+from triptych.store.base import IdempotencyRecord
 from triptych.studio.drift import Price
 from triptych.studio.drifting import RULE
 
@@ -28,6 +30,7 @@ class DriftApi:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._idempotency = Idempotency(app.store, app.clock, app.owners.name, app.owners.alive)
 
     def routes(self) -> list[Route]:
         return [
@@ -35,7 +38,7 @@ class DriftApi:
             Route("/api/drift", self._change(self.save), methods=["POST"]),
             Route("/api/drift/plan", self.plan, methods=["POST"]),
             Route("/api/drift/{id}", self._change(self.remove), methods=["DELETE"]),
-            Route("/api/drift/{id}/check", self._change(self.check), methods=["POST"]),
+            Route("/api/drift/{id}/check", self.check, methods=["POST"]),
             Route("/api/drift/{id}/schedule", self._change(self.schedule), methods=["PUT"]),
             Route("/api/drift/{id}/good", self._change(self.good), methods=["PUT"]),
         ]
@@ -84,8 +87,23 @@ class DriftApi:
     async def remove(self, request: Request, _: dict[str, Any]) -> None:
         await self._app.drift.remove(request.path_params["id"])
 
-    async def check(self, request: Request, body: dict[str, Any]) -> None:
-        await self._app.drift.check_now(request.path_params["id"], _amount(body, "agreed_micro_usd"))
+    async def check(self, request: Request) -> Response:
+        """Starts a check, once for each `Idempotency-Key`."""
+        require_session(request, self._app.session)
+        body, drift, watch = await whole_body(request, MAX_JSON), self._app.drift, request.path_params["id"]
+        agreed = _amount(json_object(body) if body else {}, "agreed_micro_usd")
+
+        async def start(claim: IdempotencyRecord | None) -> None:
+            await drift.check_now(watch, agreed, claim)
+
+        async def again(_: str) -> None:
+            await drift.watch(watch)
+
+        made = await self._idempotency.once(request, body, start, again)
+        answer = await self.watches(request)
+        if made.replayed:
+            answer.headers["Idempotent-Replayed"] = "true"
+        return answer
 
     async def schedule(self, request: Request, body: dict[str, Any]) -> None:
         wanted: Any = body.get("schedule")

@@ -88,8 +88,8 @@ class RecordStore(Protocol):
         self, tiles: Sequence[TileRecord], answer: IdempotencyRecord | None = None, *, once: bool = False
     ) -> Added:
         """Adds new tiles to a run. `taken`, and nothing is written, when another process has put one in such a place
-        meanwhile; `again` when `once` is set and a tile that is at work already repeats the same tile by the same model.
-        Look and write are one transaction."""
+        meanwhile; `again` when `once` is set and a tile that is at work already repeats the same tile, or is the final of
+        the same draft, by the same model. Look and write are one transaction."""
         ...
 
     async def save_tile(self, tile: TileRecord, pictures: Sequence[PictureRecord] = ()) -> None: ...

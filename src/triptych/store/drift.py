@@ -1,7 +1,7 @@
 """Watches and their checks."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, desc, select
 
@@ -49,15 +49,25 @@ class DriftStore:
         return tuple(from_json(WatchRecord, body) for body in bodies)
 
     async def save_check(self, check: CheckRecord) -> None:
-        values = {"id": check.id, "watch_id": check.watch_id, "created_ms": check.created_ms, "state": check.state,
-                  "body": to_json(check)}  # fmt: skip
-
         def save(db: Connection) -> None:
-            insert = insert_into(_checks, db.dialect.name).values(**values)
+            insert = insert_into(_checks, db.dialect.name).values(**_row(check))
             kept = {name: insert.excluded[name] for name in ("state", "body")}
             db.execute(insert.on_conflict_do_update(index_elements=["id"], set_=kept))
 
         await self._writer.call(save)
+
+    async def begin_check(self, check: CheckRecord) -> bool:
+        """Keeps a new check, unless one of the same watch is running: then nothing is written. Look and write are one
+        transaction, across programs."""
+        running = select(_checks.c.id).where(_checks.c.watch_id == check.watch_id, _checks.c.state == "running")
+
+        def begin(db: Connection) -> bool:
+            if db.execute(running.limit(1)).first() is not None:
+                return False
+            db.execute(_checks.insert().values(**_row(check)))
+            return True
+
+        return await self._writer.call(begin, locked=True)
 
     async def checks(self, watch_id: str, limit: int = 60) -> tuple[CheckRecord, ...]:
         """The newest checks of a watch, newest first."""
@@ -70,3 +80,8 @@ class DriftStore:
         query = select(_checks.c.body).where(_checks.c.id == check_id)
         body = await self._read(lambda db: db.execute(query).scalar())
         return None if body is None else from_json(CheckRecord, body)
+
+
+def _row(check: CheckRecord) -> dict[str, Any]:
+    return {"id": check.id, "watch_id": check.watch_id, "created_ms": check.created_ms, "state": check.state,
+            "body": to_json(check)}  # fmt: skip

@@ -139,8 +139,7 @@ class SqlRecordStore:
             there = reads.tiles_of(db, [tiles[0].run_id])[tiles[0].run_id]
             if any(tile.position in places for tile in there):
                 return "taken"
-            repeated = {(tile.retry_of, tile.model) for tile in there if tile.state not in FINAL_STATES}
-            if once and any((tile.retry_of, tile.model) in repeated for tile in tiles):
+            if once and any(_repeats(tile, other) for tile in tiles for other in there):
                 return "again"
             rows = self._statements.tiles(tiles)
             rows.statement.run(db, rows.values)
@@ -385,6 +384,17 @@ class SqlRecordStore:
 
 def _of_key(key: str, scope: str) -> tuple[ColumnElement[bool], ...]:
     return tables.idempotency.c.key == key, tables.idempotency.c.scope == scope
+
+
+def _repeats(tile: TileRecord, other: TileRecord) -> bool:
+    """Whether another tile of the row is at work on what a new one is for: the same retry, or the same draft's final."""
+    if other.state in FINAL_STATES or other.model != tile.model:
+        return False
+    if tile.retry_of is not None:
+        return other.retry_of == tile.retry_of
+    if not (tile.final and other.final) or tile.parent is None or other.parent is None:
+        return False
+    return other.parent.tile == tile.parent.tile
 
 
 def keep_answer(db: Connection, answer: IdempotencyRecord) -> None:

@@ -16,6 +16,7 @@ import structlog
 
 from triptych.router.merge import total_cost
 from triptych.router.price import usd
+from triptych.router.shielded import finish
 from triptych.spec.clock import Clock
 from triptych.spec.drift import CheckCell, CheckRecord, Sample, Schedule, WatchRecord
 from triptych.spec.errors import BadRequestError, BudgetError, ConflictError, NotFoundError, TriptychError
@@ -23,7 +24,7 @@ from triptych.spec.ids import new_id
 from triptych.spec.image import UNKNOWN_COST, Cost, ImageRequest
 from triptych.spec.json import Json, JsonObject
 from triptych.spec.routing import NO_FLOORS
-from triptych.store.base import RecordStore
+from triptych.store.base import IdempotencyRecord, RecordStore
 from triptych.store.drift import DriftStore
 from triptych.studio.drifting import FEWEST, compared, moved_since
 from triptych.studio.planning import Asked
@@ -49,10 +50,12 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What one check costs: `made` is what would be started, `reasons` why a model would get a prompt in vain."""
+    """What one check costs: `made` is what would be started, `reasons` why a model would get a prompt in vain. `total` is
+    with the fee, `beyond` what is held above it until the charges are known, in micro-dollars."""
 
     made: tuple[tuple[str, ImageRequest, Cost], ...]
     total: Cost
+    beyond: int
     reasons: Mapping[tuple[int, str], str]
 
 
@@ -125,6 +128,7 @@ class Drift:
     async def price(self, watch: WatchRecord) -> Price:
         """Reads and prices one check. Nothing is started."""
         planner, made, reasons = self._studio.planner, list[tuple[str, ImageRequest, Cost]](), {}
+        costs, beyond = list[Cost](), 0
         for place, text in enumerate(watch.texts):
             for model in watch.models:
                 draft = await planner.draft(Asked(text=self._written(watch, text, model), only=model))
@@ -138,8 +142,10 @@ class Drift:
                     reasons[place, model] = reason
                     continue
                 made += [*draft.tiles()] * watch.samples  # the very same request each time
-        total = total_cost(cost for _, _, cost in made) if made else UNKNOWN_COST
-        return Price(made=tuple(made), total=total, reasons=reasons)
+                costs += [draft.view.total] * watch.samples
+                beyond += draft.beyond_micro_usd * watch.samples
+        total = total_cost(costs) if made else UNKNOWN_COST
+        return Price(made=tuple(made), total=total, beyond=beyond, reasons=reasons)
 
     def _written(self, watch: WatchRecord, text: str, model: str) -> str:
         cards = self._studio.planner.names().served_by(model)
@@ -183,12 +189,14 @@ class Drift:
 
     # Checks.
 
-    async def check_now(self, watch_id: str, agreed_micro_usd: int | None) -> CheckRecord:
+    async def check_now(
+        self, watch_id: str, agreed_micro_usd: int | None, claim: IdempotencyRecord | None = None
+    ) -> CheckRecord:
         """Starts a check for the price that was shown. Raises ConflictError while one is at work or when the price is
         another one now, BudgetError when a cap has no room."""
         watch = await self.watch(watch_id)
         price = await self._agreed(watch, agreed_micro_usd)
-        return await self._begin(watch, price)
+        return await finish(self._begin(watch, price, claim))
 
     async def _agreed(self, watch: WatchRecord, agreed: int | None) -> Price:
         price = await self.price(watch)
@@ -203,21 +211,24 @@ class Drift:
                                 hint="Look at the price and confirm it.", param="agreed_micro_usd")  # fmt: skip
         return price
 
-    async def _begin(self, watch: WatchRecord, price: Price) -> CheckRecord:
-        if any(check.state == "running" for check in await self._kept.checks(watch.id, 3)):
-            raise ConflictError("A check of this watch is at work.", hint="Wait for it.", param="id")
+    async def _begin(self, watch: WatchRecord, price: Price, claim: IdempotencyRecord | None = None) -> CheckRecord:
+        """To be called inside of `finish`, so that no check is kept whose run nobody starts."""
         amount = price.total.amount_micro_usd or 0
-        refused = await self._studio.planner.over_caps(price.total, None, None)
+        refused = await self._studio.planner.over_caps(price.total, None, None, beyond=price.beyond)
         if refused is not None:
             raise refused
         now = self._clock.now_ms()
         check = CheckRecord(id=new_id("chk", now), watch_id=watch.id, created_ms=now, run_id=new_id("run", now))
-        await self._kept.save_check(check)
+        if not await self._kept.begin_check(check):
+            raise ConflictError("A check of this watch is at work.", hint="Wait for it.", param="id")
+        most = max(amount * SLACK_PERCENT // 100, amount + price.beyond)  # what is held has to have room in any case
         settings: dict[str, Json] = {"grammar": False, "watch": watch.id, "check": check.id, "n": 1,
-                                       "models": [*watch.models], "budget_micro_usd": amount * SLACK_PERCENT // 100 or None,
+                                       "models": [*watch.models], "budget_micro_usd": most or None,
                                        **routing_settings(NO_FLOORS, None)}  # fmt: skip
-        await self._studio.begin(watch.name, price.made, settings, run_id=check.run_id, hidden=True)
-        self._follow(check)
+        try:
+            await self._studio.begin(watch.name, price.made, settings, claim=claim, run_id=check.run_id, hidden=True)
+        finally:
+            self._follow(check)  # of a run that could not be kept, it finds that the check is lost
         return check
 
     def _follow(self, check: CheckRecord) -> None:
@@ -293,7 +304,7 @@ class Drift:
             try:
                 price = await self._agreed(on, on.agreed_micro_usd)
                 await self._within_cap(on, price)
-                await self._begin(on, price)
+                await finish(self._begin(on, price))
                 begun += 1
             except TriptychError as error:
                 said = " ".join(filter(None, (error.message, error.hint)))
@@ -303,8 +314,10 @@ class Drift:
     async def _within_cap(self, watch: WatchRecord, price: Price) -> None:
         spent = await self.spent(watch.id)
         amount, cap = price.total.amount_micro_usd or 0, watch.cap_micro_usd or 0
-        if amount and spent + amount > cap:
-            raise BudgetError(f"30 days of this watch may cost {usd(cap)}; {usd(spent)} is spent and this check costs {usd(amount)}.",
+        if amount and spent + amount + price.beyond > cap:
+            held = f"{usd(amount + price.beyond)} is held for this check"
+            costs = held if price.beyond else f"this check costs {usd(amount)}"
+            raise BudgetError(f"30 days of this watch may cost {usd(cap)}; {usd(spent)} is spent and {costs}.",
                               hint="Raise its cap, or wait.", amount_micro_usd=amount)  # fmt: skip
 
     async def spent(self, watch_id: str) -> int:

@@ -49,13 +49,14 @@ class Axis:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One place of a grid: `at` is an index into the values of each axis. `made` is what would be started there, empty
-    for the `reason` that it cannot be."""
+    for the `reason` that it cannot be. `cost` is with the fee, `beyond` what is held above it, in micro-dollars."""
 
     at: tuple[int, ...]
     model: str
     text: str
     made: tuple[tuple[str, ImageRequest, Cost], ...]
     cost: Cost
+    beyond: int
     adjustments: tuple[Adjustment, ...]
     reason: str | None
     seconds: tuple[int, int] | None
@@ -119,7 +120,9 @@ class Grids:
         cells = [await self._cell(asked, axes, at, models, known) for at in itertools.product(*ranges)]
         good = [cell for cell in cells if cell.reason is None]
         total = total_cost(cell.cost for cell in good) if good else UNKNOWN_COST
-        problem = _problem(cells) or await planner.over_caps(total, base.budget_micro_usd, asked.project)
+        problem = _problem(cells) or await planner.over_caps(
+            total, base.budget_micro_usd, asked.project, beyond=sum(cell.beyond for cell in good)
+        )
         return Grid(axes=tuple(axes), labels=_labels(planner, axes, models), cells=tuple(cells), base=base, total=total,
                     problem=problem)  # fmt: skip
 
@@ -188,7 +191,7 @@ def _read(at: tuple[int, ...], model: str, text: str, draft: Draft, known: set[s
         reason = draft.problem.message
     made = () if reason is not None else tuple(draft.tiles())
     return Cell(at=at, model=model, text=text, made=made, cost=plan.cost if plan else UNKNOWN_COST, reason=reason,
-                adjustments=plan.adjustments if plan else (), seconds=draft.view.seconds)  # fmt: skip
+                beyond=draft.beyond_micro_usd, adjustments=plan.adjustments if plan else (), seconds=draft.view.seconds)  # fmt: skip
 
 
 def _problem(cells: Sequence[Cell]) -> TriptychError | None:

@@ -23,6 +23,7 @@ from triptych.studio.models import Names
 from triptych.studio.pictures import Pictures
 from triptych.studio.prompt import DEFAULT_LIMIT, PromptNote, PromptPlan, PromptSpec, read_prompt
 from triptych.studio.prompt.expand import COUNT_CEILING
+from triptych.studio.quotes import Quote, quote_of, quoted
 from triptych.studio.references import reference_plan, reference_problem
 from triptych.studio.requests import build_request
 from triptych.studio.sizes import size_problem
@@ -66,7 +67,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A run that could be started. `requests` are by model, one for each prompt; `problem` says why it cannot be."""
+    """A run that could be started. `requests` are by model, one for each prompt; `problem` says why it cannot be.
+    `estimates` are the providers' prices alone, the view's have the fee; `beyond_micro_usd` is held above these in all."""
 
     prompt: PromptPlan
     models: tuple[str, ...]
@@ -77,6 +79,7 @@ class Draft:
     view: PlanView
     budget_micro_usd: int | None
     problem: TriptychError | None
+    beyond_micro_usd: int
     drafts: Mapping[str, DraftSettings] = field(default_factory=dict)  # by model, where drafts were asked for
     repeating: frozenset[str] = frozenset()  # models that make the same picture each time unless there is a seed
 
@@ -149,12 +152,13 @@ class Planner:
         finals = {model: self._requests(names, model, prompt.prompts, given) for model in models}
         drafts = {m: self._drafts(names, m, group) for m, group in finals.items()} if asked.tier == "draft" else {}
         requests = {m: tuple(drafted(one, drafts.get(m, {})) for one in group) for m, group in finals.items()}
-        per_model, estimates = {}, {}
+        per_model, estimates, beyond = {}, {}, 0
         n = prompt.n or asked.n or 1
         for model in models:
-            estimates[model] = tuple(self.estimate(names, model, request) for request in requests[model])
-            images_each = prompt.total * n
-            plan = self._model_plan(names, model, requests[model], estimates[model], images_each)
+            quotes = [self.quote(names, model, request) for request in requests[model]]
+            estimates[model] = tuple(quote.cost for quote in quotes)
+            beyond += sum(quote.beyond_micro_usd for quote in quotes) * prompt.repeat * n
+            plan = self._model_plan(names, model, requests[model], quotes, prompt.total * n)
             draft = self._draft_plan(names, model, drafts[model], finals[model][0]) if model in drafts else None
             told = reference_plan(names, model, requests[model], asked.fewer)
             per_model[model] = replace(plan, references=told, draft=draft)
@@ -178,9 +182,7 @@ class Planner:
             or sizes
             or _nobody_can(per_model)
             or reference_problem(plan.references for plan in per_model.values() if plan.ok)
-            or await self.over_caps(
-                total, budget, asked.project, beyond=self._beyond(names, requests) * prompt.repeat * n
-            )
+            or await self.over_caps(total, budget, asked.project, beyond=beyond)
         )
         view = PlanView(
             prompts=prompt.total, images=images_in_all, total=total, known_micro_usd=known,
@@ -190,7 +192,7 @@ class Planner:
             reason=_sentence(problem) if problem else None,
         )  # fmt: skip
         return Draft(prompt=prompt, models=models, n=n, notes=notes, requests=requests, estimates=estimates, view=view,
-                     budget_micro_usd=budget, problem=problem, drafts=drafts,
+                     budget_micro_usd=budget, problem=problem, beyond_micro_usd=beyond, drafts=drafts,
                      repeating=frozenset(model for model in models if names.repeats_itself(model)))  # fmt: skip
 
     def _drafts(self, names: Names, model: str, requests: Sequence[ImageRequest]) -> DraftSettings:
@@ -198,14 +200,22 @@ class Planner:
         return {} if card is None else draft_settings(card, requests, self._price)
 
     def _draft_plan(self, names: Names, model: str, settings: DraftSettings, final: ImageRequest) -> DraftPlan:
-        return DraftPlan(words=draft_words(settings), final=self.estimate(names, model, final))
+        return DraftPlan(words=draft_words(settings), final=self.quote(names, model, final).whole)
 
     async def _check_parent(self, parent: Parent | None) -> None:
         if parent is not None and (await self._pictures.record(parent.picture)).tile_id != parent.tile:
             raise BadRequestError("The picture in parent is not of the tile in parent.", param="parent")
 
+    def quote(self, names: Names, model: str, request: ImageRequest) -> Quote:
+        """What a request to a resolved model costs with its fee, and what is held beyond that: the one sum that caps and
+        agreements go by. Of several endpoints the cheapest that can be used."""
+        found, fees = self._cheapest(names, model, request), self._fees()
+        if found is None:
+            return Quote(cost=UNKNOWN_COST, fee_micro_usd=fees.on(None))
+        return quote_of(found, request, self._price, self._hold, fees)
+
     def estimate(self, names: Names, model: str, request: ImageRequest) -> Cost:
-        """What a request to a resolved model costs: of several endpoints the cheapest that can be used."""
+        """The provider's price alone of that, as it is kept with a tile."""
         found = self._cheapest(names, model, request)
         return UNKNOWN_COST if found is None else price_of(found, request, self._price)
 
@@ -273,13 +283,10 @@ class Planner:
         names: Names,
         model: str,
         requests: Sequence[ImageRequest],
-        estimates: Sequence[Cost],
+        quotes: Sequence[Quote],
         images: int,
     ) -> ModelPlan:
-        cost = total_cost(estimates)
-        fee = sum(self.fee(model, request) for request in requests) * images // max(1, len(requests))
-        if cost.amount_micro_usd is not None and estimates:
-            cost = Cost(cost.amount_micro_usd * images // len(estimates) + fee, cost.source)
+        cost, fee = quoted(quotes, images)
         reason: str | None = None
         adjustments: dict[tuple[str, str], Adjustment] = {}
         for request in requests:
@@ -292,17 +299,6 @@ class Planner:
             reason = None if caps.allow_unknown_price else "Its price is not known, and there is a spending cap."
         return ModelPlan(ok=reason is None, reason=reason, images=images, cost=cost, fee_micro_usd=fee,
                          adjustments=tuple(item for item in adjustments.values() if item.feature != "previews"))  # fmt: skip
-
-    def _beyond(self, names: Names, requests: Mapping[str, Sequence[ImageRequest]]) -> int:
-        """What is held above the estimates until the charges are known, in micro-dollars, for each request once."""
-        more = 0
-        for model, group in requests.items():
-            for request in group:
-                card = self._cheapest(names, model, request)
-                if card is not None:
-                    held, price = (price_of(card, request, one).amount_micro_usd for one in (self._hold, self._price))
-                    more += (held or 0) - (price or 0)
-        return more
 
     async def over_caps(
         self, total: Cost, budget: int | None, project: str | None, *, beyond: int = 0

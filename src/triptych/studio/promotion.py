@@ -6,9 +6,9 @@ import msgspec
 
 from triptych.router.shielded import finish
 from triptych.spec.errors import BadRequestError, ConflictError, NotFoundError
-from triptych.spec.image import Cost, ImageRequest
+from triptych.spec.image import ImageRequest
 from triptych.spec.json import Json, JsonObject
-from triptych.spec.records import FINAL_STATES, Parent, PictureRecord, RunRecord, TileRecord
+from triptych.spec.records import Parent, PictureRecord, RunRecord, TileRecord
 from triptych.store.base import BlobStore, IdempotencyRecord, RecordStore
 from triptych.studio.models import Names
 from triptych.studio.planning import plan_one
@@ -57,17 +57,15 @@ class Promotion:
         _, reason = plan_one(names, chosen, request)
         if reason is not None:
             raise BadRequestError(reason, hint="Choose another model.", param="model")
-        others = (await self._store.tiles_of([run.id]))[run.id]
-        if not confirm and any(_is_making(other, tile.id, chosen) for other in others):
-            raise ConflictError(
-                "This final is being made already.",
-                hint="Wait for it, or confirm that you want one more.",
-                param="confirm",
-            )
         made = [(chosen, request, self._studio.planner.estimate(names, chosen, request))]
         parent = Parent(tile=tile.id, picture=picture.id)
-        adding = self._studio.add(run, made, nonce, claim, parent=parent, draft=None, final=True)
-        return (await finish(adding))[0]
+        # The store looks and writes without a gap: two calls at once make one final.
+        adding = self._studio.add(run, made, nonce, claim, once=not confirm, parent=parent, draft=None, final=True)
+        added = await finish(adding)
+        if not added:
+            raise ConflictError("This final is being made already.",
+                                hint="Wait for it, or confirm that you want one more.", param="confirm")  # fmt: skip
+        return added[0]
 
     async def _draft(self, tile_id: str, picture_id: str | None) -> tuple[TileRecord, PictureRecord, RunRecord]:
         tile = await self._store.tile(tile_id)
@@ -99,11 +97,7 @@ class Promotion:
         request = await self._final(names, tile, picture, model)
         cards = names.served_by(model)
         _, reason = plan_one(names, model, request)
-        cost: Cost = self._studio.planner.estimate(names, model, request)
-        return {"model": model, "name": cards[0].name if cards else model, "cost": msgspec.to_builtins(cost),
-                "ok": reason is None, "reason": reason, "seed": request.seed}  # fmt: skip
-
-
-def _is_making(other: TileRecord, draft: str, model: str) -> bool:
-    mine = other.parent is not None and other.parent.tile == draft
-    return other.final and mine and other.model == model and other.state not in FINAL_STATES
+        quote = self._studio.planner.quote(names, model, request)
+        return {"model": model, "name": cards[0].name if cards else model, "cost": msgspec.to_builtins(quote.whole),
+                "fee_micro_usd": quote.fee_micro_usd, "held_micro_usd": quote.held_micro_usd, "ok": reason is None,
+                "reason": reason, "seed": request.seed}  # fmt: skip

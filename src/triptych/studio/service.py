@@ -184,22 +184,18 @@ class Studio:
             made, kept = [(chosen, request, self.planner.estimate(names, chosen, request))], None
         return await finish(self.add(run, made, nonce, claim, draft=kept))
 
-    async def add(
-        self,
-        run: RunRecord,
-        made: Sequence[tuple[str, ImageRequest, Cost]],
-        nonce: str | None,
-        claim: IdempotencyRecord | None,
-        **fields: Any,
-    ) -> tuple[TileView, ...]:
-        """Adds tiles to a row, whose records have these `fields` besides. To be called inside of `finish`."""
+    async def add(self, run: RunRecord, made: Sequence[tuple[str, ImageRequest, Cost]], nonce: str | None,
+                  claim: IdempotencyRecord | None, *, once: bool = False, **fields: Any) -> tuple[TileView, ...]:  # fmt: skip
+        """Adds tiles to a row, whose records have these `fields` besides; with `once` none while one at work is the final
+        of the same draft by the same model. To be called inside of `finish`."""
         while True:
             place = await self._next_position(run.id)
             made_now = [self._tile(run, place + index, *one, nonce=nonce) for index, one in enumerate(made)]
             tiles = [(replace(tile, **fields), request) for tile, request in made_now]
             records = [tile for tile, _ in tiles]
-            if await self._store.add_tiles(records, answered(claim, records)) == "added":
-                return tuple(self._begin(run, tile, request) for tile, request in tiles)
+            added = await self._store.add_tiles(records, answered(claim, records), once=once)
+            if added != "taken":
+                return tuple(self._begin(run, *one) for one in tiles) if added == "added" else ()
 
     # While it runs.
 
