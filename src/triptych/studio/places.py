@@ -2,7 +2,8 @@
 
 Those of the page are few: somebody who asks for fifty pictures at once wants them all, and not all in the same second.
 Callers of the API choose themselves how many they ask for at once, and the router's limits hold back what an endpoint
-cannot take (`triptych.router.limits`). What is bounded for them is memory: pictures in work are held in it.
+cannot take (`triptych.router.limits`). What is bounded for them are the pictures of one model that are held in memory at
+once; the models that are asked at the same time add up.
 """
 
 import asyncio
