@@ -115,3 +115,18 @@ def test_a_long_answer_that_breaks_off_is_no_json(data: st.DataObject) -> None:
     body = json.dumps({"data": [{"b64_json": "A" * _LONGER}, {"b64_json": 'B\\"' * _LONGER}]}).encode()
     end = data.draw(st.one_of(st.integers(0, len(body) - 1), st.integers(_LONGER - 9, _LONGER + 60)))
     assert upstream.read_json(HttpResponse(status=200, body=body[:end])) is None
+
+
+@pytest.mark.parametrize("word", [b"1", b'"' + b"a" * _LONGER + b'"'])
+@pytest.mark.parametrize("ends", [(b"[", b"]"), (b'{"errors":', b"}")])
+def test_an_answer_that_is_nested_too_deep_is_no_json(word: bytes, ends: tuple[bytes, bytes]) -> None:
+    for depth in (*range(60, 110), *range(400, 1100, 7), 50_000):
+        body = ends[0] * depth + word + ends[1] * depth
+        answer = HttpResponse(status=400, body=body)
+        assert (upstream.read_json(answer) is None) == (depth > 100)
+        assert upstream.error_from(upstream.read_fault(answer, "acme")).message
+
+
+def test_an_answer_of_many_brackets_that_is_not_deep_is_read() -> None:
+    value = {"data": [{"id": [number, {}]} for number in range(500)], "text": "[" * 500}
+    assert upstream.read_json(HttpResponse(status=200, body=json.dumps(value).encode())) == value

@@ -101,6 +101,17 @@ def _pictures(draw: st.DrawFn, count: int) -> tuple[InputImage, ...]:
     return tuple(picture(draw(st.sampled_from(_ROLES)), size) for size in range(8, 8 + 2 * count, 2))
 
 
+def _deep() -> st.SearchStrategy[bytes]:
+    """JSON nested so deep that whoever follows it step by step runs out of stack, around a short word or a long one."""
+    inner = st.sampled_from([b"1", b'"' + b"a" * 70_000 + b'"'])
+    ends = st.sampled_from([(b"[", b"]"), (b'{"error":', b"}"), (b'{"data":[', b"]}")])
+    around = st.sampled_from([(b"", b""), (b'{"errors":{"a":', b"}}"), (b'{"status":"succeeded","output":', b"}")])
+    return st.builds(
+        lambda outer, pair, depth, word: outer[0] + pair[0] * depth + word + pair[1] * depth + outer[1],
+        around, ends, st.integers(90, 1100), inner,
+    )  # fmt: skip
+
+
 def garbage() -> st.SearchStrategy[HttpResponse]:
     """Answers that hold no picture: any status, any JSON with the names that providers use, cut JSON, HTML, bytes."""
     plain = (
@@ -114,7 +125,7 @@ def garbage() -> st.SearchStrategy[HttpResponse]:
     whole = values.map(msgspec.json.encode)
     cut = st.tuples(whole, st.integers(0, 40)).map(lambda pair: pair[0][: pair[1]])
     other = st.binary(max_size=40) | st.sampled_from([b"<html><body>Bad gateway</body></html>", b"{", b"\xff\xfe"])
-    bodies = st.one_of(whole, cut, other)
+    bodies = st.one_of(whole, cut, other, _deep())
     kinds = st.sampled_from(["application/json", "text/html", "text/plain", ""])
     return st.builds(
         lambda status, kind, body: HttpResponse(status=status, headers={"content-type": kind}, body=body),

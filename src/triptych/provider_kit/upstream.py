@@ -38,6 +38,7 @@ _MAX_WORDS = 600  # characters kept of what a provider says
 _MAX_WAIT_S = 86_400.0
 _LONG = 1 << 16  # bytes of a string that is taken over as it is
 _MOST_STRINGS = 4096  # in an answer whose long strings are looked for
+_DEEPEST = 100  # levels of an answer; nobody who reads one runs out of stack on so many
 _MARK = secrets.token_hex(16)  # no answer knows it
 
 
@@ -77,14 +78,29 @@ def dig(value: object, *path: str) -> Json:
 
 
 def read_json(response: HttpResponse) -> Json:
-    """The decoded body, or None when it is no JSON."""
+    """The decoded body, or None when it is no JSON, or JSON nested deeper than any provider's."""
     body = response.body
     lifted = _lifted(body) if len(body) > _LONG else None
     try:
         decoded: Json = msgspec.json.decode(body if lifted is None else lifted[0])
     except (msgspec.DecodeError, RecursionError):
         return None
+    if _is_deep(body, decoded):
+        return None
     return decoded if lifted is None else _put_back(decoded, lifted[1])
+
+
+def _is_deep(body: bytes, decoded: Json) -> bool:
+    """Most answers have too few brackets to be, so that nothing of them is walked through."""
+    if body.count(b"[") + body.count(b"{") <= _DEEPEST:
+        return False
+    level = [decoded]
+    for _ in range(_DEEPEST):
+        groups = [one if isinstance(one, list) else one.values() for one in level if isinstance(one, list | Mapping)]
+        level = [item for group in groups for item in group]
+        if not level:
+            return False
+    return any(isinstance(one, list | Mapping) for one in level)
 
 
 def _lifted(body: bytes) -> tuple[bytes, dict[str, str]] | None:
