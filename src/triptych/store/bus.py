@@ -81,17 +81,18 @@ class MemoryBus:
         events that are gone, at the start or later; its id is the newest, and the events after it follow."""
         return _Subscription(self, self._last if since is None else since)
 
-    def after(self, place: int) -> AppEvent | None:
-        """The event that a reader at `place` gets next, a `reset` when it is gone, None when there is none yet."""
+    def after(self, place: int) -> tuple[AppEvent | None, int]:
+        """The event that a reader at `place` gets next, a `reset` when it is gone, None when there is none yet; and where
+        the reader then is, which is past what made no event."""
         kept_after = self._last - len(self._ring)
         if not kept_after <= place <= self._last:
-            return AppEvent(self._last, "reset", {})
+            return AppEvent(self._last, "reset", {}), self._last
         while place < self._last:
             event = self._ring[place - kept_after].event()
-            if event is not None:
-                return event
             place += 1
-        return None
+            if event is not None:
+                return event, place
+        return None, place
 
     async def changed(self) -> None:
         """Waits until something is published."""
@@ -123,7 +124,8 @@ class _Subscription:
         return self
 
     async def __anext__(self) -> AppEvent:
-        while (event := self._bus.after(self._place)) is None:
+        while True:
+            event, self._place = self._bus.after(self._place)
+            if event is not None:
+                return event
             await self._bus.changed()
-        self._place = event.id
-        return event

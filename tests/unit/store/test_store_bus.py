@@ -66,6 +66,20 @@ async def test_the_oldest_place_that_is_kept_needs_no_reset() -> None:
     assert _numbers(await _take(bus.subscribe(bus.last_id() - 5), 5)) == [3, 4, 5, 6, 7]
 
 
+async def test_a_reader_who_has_passed_what_made_no_event_is_not_told_to_load_anew() -> None:
+    bus = MemoryBus(FixedClock(), size=4)
+    reader = bus.subscribe(None)
+    first = asyncio.ensure_future(anext(reader))
+    await asyncio.sleep(0)
+    for _ in range(4):
+        bus.announce("tile", lambda: None, 1)
+    await asyncio.sleep(0)  # the reader wakes, and finds nothing to tell
+    bus.publish("tile", {"n": 1})
+    for _ in range(3):
+        bus.announce("tile", lambda: None, 1)
+    assert (await asyncio.wait_for(first, 5)).data == {"n": 1}
+
+
 async def test_a_slow_reader_is_told_to_load_anew_and_delays_nobody() -> None:
     bus = MemoryBus(FixedClock(), size=4)
     slow = bus.subscribe(None)
