@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triptych.catalog.price import at_most, estimate, from_usage
-from triptych.spec.image import FREE, UNKNOWN_COST, AspectRatio, Cost, ImageRequest, InputImage, Size, Usage
+from triptych.spec.image import FREE, UNKNOWN_COST, AspectRatio, Cost, ImageRequest, InputImage, Size, Turn, Usage
 from triptych.spec.model import Capabilities, ModelCard, PriceLine, PriceUnit, SizeRule
 from triptych.spec.price import delivered
 
@@ -211,3 +211,22 @@ def test_what_is_held_covers_the_words_and_the_rounding_of_a_price_per_picture()
     assert at_most(card(*tokens), request) == Cost(120_000 + more + 3 * 500, "table")
     assert at_most(card(*tokens, free=True), request) == FREE
     assert at_most(card(words), request) == UNKNOWN_COST
+
+
+def test_what_is_held_covers_the_earlier_turns_that_this_endpoint_may_be_sent() -> None:
+    def named(name: str) -> InputImage:
+        return replace(PICTURE, sha256=name * 64)
+
+    here, elsewhere = "a/b", "b/b"
+    first = Turn(prompt="ä kettle", picture="i", answer=named("b"), endpoint=here, images=(named("a"), named("d")))
+    second = Turn(prompt="by night", picture="j", answer=named("c"), endpoint=here, images=(named("b"),))
+    request = ImageRequest(prompt="now blue", images=(named("c"),), turns=(first, second))
+    lines = (line("image", "40000"), line("input_image", "1000"), line("input_text_token", "5"))
+    one = card(*lines, caps=replace(CAPS, max_input_images=8))
+    words = 5 * (9 + 8 + 8 + 3 * 32)
+    assert estimate(one, request) == Cost(41_000, "table")
+    assert at_most(one, request) == Cost(41_000 + words + 3 * 1000, "table")  # a, d and b besides c
+    few = replace(one, capabilities=replace(one.capabilities, max_input_images=2))
+    assert at_most(few, request) == Cost(41_000 + words + 1000, "table")
+    others = replace(request, turns=tuple(replace(turn, endpoint=elsewhere) for turn in request.turns))
+    assert at_most(one, others) == at_most(one, replace(request, turns=()))

@@ -2,10 +2,10 @@
 micro-dollar; whole micro-dollars outside."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from triptych.spec.image import FREE, UNKNOWN_COST, AspectRatio, Cost, ImageRequest, Size, Usage
+from triptych.spec.image import FREE, UNKNOWN_COST, AspectRatio, Cost, ImageRequest, Size, Turn, Usage
 from triptych.spec.model import ModelCard, PriceLine, PriceUnit
 from triptych.spec.sizing import choose_resolution, choose_size, resolution_side, size_within
 
@@ -33,16 +33,29 @@ def estimate(card: ModelCard, request: ImageRequest) -> Cost:
 
 def at_most(card: ModelCard, request: ImageRequest) -> Cost:
     """What is held for a request: the estimate, and where tokens are charged what it leaves out. The words of the prompt
-    come to a token for each byte at most; prices of decisions are without them, because those know no words. And what is
-    published as the price of one picture is its tokens' price, rounded."""
+    and of the earlier turns that this endpoint may be sent come to a token for each byte at most, and the pictures of those
+    turns cost what other input pictures cost; prices of decisions are without them, because those know none of it. And what
+    is published as the price of one picture is its tokens' price, rounded."""
     cost, sheet = estimate(card, request), _sheet(card, request)
     if not cost.amount_micro_usd:
         return cost
-    words = _calls(card, request) * (len(request.prompt.encode()) + _AROUND_WORDS)
-    more = -(-words * (sheet.rate("input_text_token") or 0) // _MILLION)
+    turns = [turn for turn in request.turns if turn.endpoint == card.id]
+    words = sum(len(text.encode()) + _AROUND_WORDS for text in (request.prompt, *(turn.prompt for turn in turns)))
+    each = words * (sheet.rate("input_text_token") or 0)
+    each += _earlier_pictures(card, request, turns) * (sheet.rate("input_image") or 0)
+    more = -(-_calls(card, request) * each // _MILLION)
     if sheet.rate("output_image_token"):
         more += most_pictures(card, request) * _ROUNDED
     return Cost(cost.amount_micro_usd + more, cost.source)
+
+
+def _earlier_pictures(card: ModelCard, request: ImageRequest, turns: Sequence[Turn]) -> int:
+    """The most pictures that these turns add to those of the request; no answer is sent twice."""
+    answers = {turn.answer.sha256 for turn in turns}
+    groups = [request.images, *(turn.images for turn in turns)]
+    together = len(turns) + sum(image.sha256 not in answers for group in groups for image in group)
+    most = card.capabilities.max_input_images
+    return max(0, min(together, most) - min(len(request.images), most))
 
 
 def delivered(card: ModelCard, request: ImageRequest, pictures: int) -> Cost:
