@@ -19,6 +19,8 @@ def told(fee: int, *attempts: dict[str, Any], cost: int | None = 40_000, **more:
             "attempts": list(attempts), "attempts_in_all": len(attempts), **more}  # fmt: skip
 
 
+_LARGE, _LARGE_FEE = 9_007_199_254_740_971, 8_998_192_055_486_232  # 64-bit floats give one more for this fee
+_FINE = {"per_mille": 999, "per_request_micro_usd": 2}
 UNBILLED, UNTOLD = tried("no", None, 0), tried("unknown", None)
 CASES: list[tuple[dict[str, Any], dict[str, int], str, str]] = [
     (told(0, tried(fee=0)), NONE, "proved", "$0.00 is the fee that the policy declares."),
@@ -47,6 +49,9 @@ CASES: list[tuple[dict[str, Any], dict[str, int], str, str]] = [
     (told(1_500, {"billed": "yes", "cost": {"amount_micro_usd": -1}}), FEES, "not checked", "cannot be read"),
     (told(1_500, {"billed": "yes", "fee_micro_usd": "x"}), FEES, "not checked", "cannot be read"),
     (told(0), FEES, "FALSE", "do not add up to the cost"),
+    (told(_LARGE_FEE, tried(amount=_LARGE, fee=_LARGE_FEE), cost=_LARGE), _FINE, "proved", "$8998192055.486232 is the fee"),
+    (told(_LARGE_FEE + 1, tried(amount=_LARGE, fee=_LARGE_FEE + 1), cost=_LARGE), _FINE, "FALSE", "declares $8998192055.486232."),
+    (told(_LARGE, tried(amount=_LARGE, fee=_LARGE)), NONE, "FALSE", "$9007199254.740971 is stated"),
     (told(0, cost=0), FEES, "proved", "the fee that"),
 ]  # fmt: skip
 """What a receipt says, the fees of its policy, the verdict, and words of the detail."""

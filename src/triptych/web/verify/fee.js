@@ -5,8 +5,11 @@ import { counted, line, usd } from './line.js';
 
 /** @typedef {{ per_mille: number, per_request_micro_usd: number }} Fees */
 
-/** The fee of one call: rounded down, none of what costs nothing. @param {Fees} fees @param {number} amount */
-const on = (fees, amount) => amount === 0 ? 0 : Math.floor(amount * fees.per_mille / 1000) + fees.per_request_micro_usd;
+/** The fee of one call: rounded down, none of what costs nothing. Exact, however large. @param {Fees} fees @param {number} amount */
+const on = (fees, amount) => amount === 0 ? 0n : BigInt(amount) * BigInt(fees.per_mille) / 1000n + BigInt(fees.per_request_micro_usd);
+
+/** @param {(number | bigint | null | undefined)[]} amounts */
+const total = amounts => amounts.reduce((/** @type {bigint} */ sum, one) => sum + BigInt(one ?? 0), 0n);
 
 /** What an attempt was charged for certain, or null. @param {Record<string, any>} one @returns {number | null} */
 const charge = one => one.billed === 'yes' ? one.cost?.amount_micro_usd ?? null : null;
@@ -31,11 +34,12 @@ const fits = (payload, attempts) => counts(payload.fee_micro_usd) && readable(pa
  * what is too little for the others is FALSE. @param {Record<string, any>} payload @param {Fees} fees */
 export function feeLine(payload, fees) {
   /** @type {Record<string, any>[]} */
-  const attempts = payload.attempts ?? [], none = fees.per_mille === 0 && fees.per_request_micro_usd === 0, fee = payload.fee_micro_usd;
+  const attempts = payload.attempts ?? [], none = fees.per_mille === 0 && fees.per_request_micro_usd === 0;
   if (!fits(payload, attempts)) return line('fee', 'not checked', 'The fees of the policy, or what they are on, cannot be read.');
+  const fee = BigInt(payload.fee_micro_usd);
   const hidden = Math.max(0, (payload.attempts_in_all ?? 0) - attempts.length), charges = attempts.filter(paid).map(charge);
   if (charges.length === 1 && charges[0] === null && !hidden && payload.billed === 'yes') charges[0] = payload.cost?.amount_micro_usd ?? null;
-  const known = charges.reduce((/** @type {number} */ sum, one) => one === null ? sum : sum + on(fees, one), 0), unsure = hidden + charges.filter(one => one === null).length;
+  const known = total(charges.map(one => one === null ? 0n : on(fees, one))), unsure = hidden + charges.filter(one => one === null).length;
   if (none || !unsure ? fee !== known : fee < known) return line('fee', 'FALSE', `${usd(fee)} is stated; the policy declares ${usd(known)}${none || !unsure ? '' : ' on what was billed for certain'}.`);
   const wrong = none ? '' : apart(payload, attempts, fees, charges, hidden, unsure);
   if (wrong) return line('fee', 'FALSE', `${usd(fee)} is stated; ${wrong}.`);
@@ -47,11 +51,11 @@ export function feeLine(payload, fees) {
  * @param {Record<string, any>} payload @param {Record<string, any>[]} attempts @param {Fees} fees @param {(number | null)[]} charges @param {number} hidden @param {number} unsure */
 function apart(payload, attempts, fees, charges, hidden, unsure) {
   for (const [at, one] of attempts.entries()) {
-    const cost = charge(one), right = paid(one) ? cost === null ? null : on(fees, cost) : 0, said = one.fee_micro_usd ?? 0;
+    const cost = charge(one), right = paid(one) ? cost === null ? null : on(fees, cost) : 0n, said = BigInt(one.fee_micro_usd ?? 0);
     if (right !== null && said !== right) return `the attempt listed as number ${at + 1} says ${usd(said)}, and the policy declares ${usd(right)}`;
   }
-  if (!hidden && attempts.reduce((sum, one) => sum + (one.fee_micro_usd ?? 0), 0) !== payload.fee_micro_usd) return 'its attempts add up to another fee';
+  if (!hidden && total(attempts.map(one => one.fee_micro_usd)) !== BigInt(payload.fee_micro_usd)) return 'its attempts add up to another fee';
   const stated = payload.cost?.amount_micro_usd ?? null;
-  if (!unsure && stated !== null && charges.reduce((/** @type {number} */ sum, one) => sum + (one ?? 0), 0) !== stated) return `the charges that it is on do not add up to the cost of ${usd(stated)}`;
+  if (!unsure && stated !== null && total(charges) !== BigInt(stated)) return `the charges that it is on do not add up to the cost of ${usd(stated)}`;
   return '';
 }

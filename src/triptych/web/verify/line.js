@@ -22,10 +22,10 @@ export function utc(ms) {
   return new Date(ms).toISOString().replace('T', ' ').replace(/(\.000)?Z$/, ' UTC');
 }
 
-/** Micro-dollars as people write them: at least two decimals, as many as needed. @param {number} micro */
+/** Micro-dollars as people write them: at least two decimals, as many as needed. @param {number | bigint} micro */
 export function usd(micro) {
-  const whole = Math.floor(micro / 1_000_000), rest = String(micro - whole * 1_000_000).padStart(6, '0');
-  return `$${whole}.${rest.replace(/0+$/, '').padEnd(2, '0')}`;
+  const exact = BigInt(micro), million = 1_000_000n, part = (exact % million + million) % million, rest = String(part).padStart(6, '0');
+  return `$${(exact - part) / million}.${rest.replace(/0+$/, '').padEnd(2, '0')}`;
 }
 
 /** `1 picture`, `2 pictures`. @param {number} number @param {string} one @param {string} [many] where it is not `one` with an s */
