@@ -7,6 +7,9 @@ from tests.emulators.scenario import Kind
 from tests.integration.place import Place
 from tests.integration.test_openai_sdk import GOOGLE, XAI
 
+from triptych.network.receipt import read
+from triptych.network.verify import Evidence, verify
+
 SIGNING = "google/gemini-3-pro-image"
 
 
@@ -40,6 +43,18 @@ def test_each_turn_goes_on_from_the_one_before(place: Place) -> None:
     assert [(one["prompt"], one["tile"]) for one in told] == [
         ("a kettle", first["id"]), ("make it night", second["id"]), ("add a cup", third["id"]),
     ]  # fmt: skip
+
+
+def test_the_receipt_lists_the_pictures_of_earlier_turns(place: Place) -> None:
+    first = place.make("a kettle", SIGNING)
+    second = turn(place, "make it night", first)
+    third = turn(place, "add a cup", second)
+    body = place.get(f"/api/images/{third['images'][0]['id']}/receipt").content.strip()
+    assert [(one["sha256"], one["role"]) for one in read(body).payload["inputs"]] == [
+        (second["images"][0]["sha256"], "edit"), (first["images"][0]["sha256"], "turn"),
+    ]  # fmt: skip
+    verdicts = {line.what: line.verdict for line in verify(Evidence(receipt=body)).lines}
+    assert verdicts["asked"] == "proved"
 
 
 def test_nobody_else_sees_what_the_provider_keeps(place: Place) -> None:

@@ -11,6 +11,7 @@ from triptych.network.receipt import read, sign
 from triptych.router.decide import decide
 from triptych.router.sealed import seal
 from triptych.spec.routing import EndpointState
+from triptych.store.receipts import ReceiptRecord
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -71,6 +72,36 @@ LIES: dict[str, tuple[str, Change]] = {
 """What is told otherwise, and the line that says so."""
 
 
+def given(name: str, role: str = "edit") -> dict[str, Any]:
+    """A picture of a request, as a tile keeps it."""
+    return {"sha256": name * 32, "bytes": 12, "media_type": "image/png", "width": 2, "height": 3, "role": role}
+
+
+TALKED = replace(TILE, request={**TILE.request, "mask": given("ef"), "turns": [
+    {"prompt": "a kettle", "picture": "img_1", "endpoint": "one/kettle", "images": [given("01"), given("02", "reference")],
+     "answer": given("03")},
+    {"prompt": "by night", "picture": "img_2", "endpoint": "one/kettle", "images": [given("03"), given("02")],
+     "answer": given("ab")},
+]})  # fmt: skip
+"""The third turn of a conversation: of five pictures that went before, three are among no others."""
+
+
+def talked() -> ReceiptRecord:
+    """Its honest receipt."""
+    decision = replace(decide(POLICY, SNAPSHOT, replace(FEATURES, mask=True), "00ff"), id="dec_1")
+    return made(TALKED, replace(FACTS, decisions=(decision,)))
+
+
+Inputs = list[dict[str, Any]]
+INPUT_LIES: dict[str, Callable[[Inputs], Inputs]] = {
+    "pictures of earlier turns that are left out": lambda inputs: [one for one in inputs if one["role"] != "turn"],
+    "one picture of an earlier turn that is left out": lambda inputs: inputs[:-1],
+    "another picture of an earlier turn": lambda inputs: [*inputs[:-1], {**inputs[-1], "sha256": "04" * 32}],
+    "a picture that is said to be of an earlier turn": lambda inputs: [{**inputs[0], "role": "turn"}, *inputs[1:]],
+}
+"""What a signer tells otherwise of the pictures of a conversation; its opening says so."""
+
+
 def lies() -> dict[str, tuple[str, str]]:
     """Each receipt with its opening."""
     honest = made()
@@ -80,6 +111,10 @@ def lies() -> dict[str, tuple[str, str]]:
         said = copy.deepcopy(dict(payload))
         change(said)
         found[name] = (sign(said, SIGNER), honest.private)
+    honest = talked()
+    payload = read(honest.body.encode()).payload
+    found |= {name: (sign({**payload, "inputs": change(payload["inputs"])}, SIGNER), honest.private)
+              for name, change in INPUT_LIES.items()}  # fmt: skip
     run = replace(RUN, settings={**RUN.settings, "lane_floor": "pinned", "hedge": True, "nonce": "77"})
     dropped = made(replace(TILE, nonce="77"), replace(FACTS, run=run))
     return found | {"a floor that was dropped": (dropped.body, dropped.private)}

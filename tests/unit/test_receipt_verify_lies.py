@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.receipt_lies import LIES, SNAPSHOT_LIES, lies, snapshot_lies
+from tests.unit.receipt_lies import LIES, SNAPSHOT_LIES, given, lies, snapshot_lies, talked
 from tests.unit.receipt_tools import (
     CARDS,
     CATALOGUE,
@@ -51,6 +51,41 @@ async def test_a_snapshot_that_the_catalogue_contradicts_is_false(tmp_path: Path
                        snapshot=snapshot.encode(), redecide=redecide, reclaim=reclaim)  # fmt: skip
     found = {line.what: line.verdict for line in verify(evidence).lines}
     assert (found["snapshot"], found["decision"], found["candidates"]) == ("proved", "proved", "FALSE")
+
+
+def test_the_pictures_of_earlier_turns_are_inputs_that_count_for_nothing_else() -> None:
+    found = talked()
+    inputs = read(found.body.encode()).payload["inputs"]
+    assert [(one["sha256"][:2], one["role"]) for one in inputs] == [
+        ("ab", "edit"), ("ef", "mask"), ("01", "turn"), ("02", "turn"), ("03", "turn"),
+    ]  # fmt: skip
+    report = verify(Evidence(receipt=found.body.encode(), opening=found.private.encode()))
+    verdicts = {line.what: line.verdict for line in report.lines}
+    assert (verdicts["asked"], verdicts["request"]) == ("proved", "proved")
+    asked = request_for(read(found.body.encode()).payload, None)(CARDS[0])
+    assert asked is not None
+    assert len(asked.images) == 1
+
+
+def test_turns_of_many_pictures_hide_nothing_of_the_request_itself() -> None:
+    turns: list[Any] = [{"prompt": "x", "answer": given("ab"), "images": [given(f"{at:02x}") for at in range(60)]}]
+    found = made(replace(TILE, request={**TILE.request, "turns": turns}))
+    payload = read(found.body.encode()).payload
+    assert [one["role"] for one in payload["inputs"]] == ["edit", *["turn"] * 39]
+    report = verify(Evidence(receipt=found.body.encode(), opening=found.private.encode()))
+    assert {line.verdict for line in report.lines if line.what in {"asked", "request"}} == {"proved"}
+    decision = payload["decision"]
+    more = {**payload, "decision": {**decision, "features": {**decision["features"], "input_images": 2}}}
+    lied = verify(Evidence(receipt=again(**more)))
+    assert next(line.verdict for line in lied.lines if line.what == "asked") == "FALSE"
+    assert request_for(payload, None)(CARDS[0]) is not None
+
+
+@pytest.mark.parametrize("turns", ["x", 5, [1], [{}], [{"images": 5, "answer": "x"}], [{"images": [1]}]])
+def test_turns_that_are_none_do_no_harm(turns: Any) -> None:
+    found = made(replace(TILE, request={**TILE.request, "turns": turns}))
+    report = verify(Evidence(receipt=found.body.encode(), opening=found.private.encode()))
+    assert next(line.verdict for line in report.lines if line.what == "request") == "proved"
 
 
 def test_an_opening_from_before_conditions_were_committed_to_is_still_read() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 from PIL import Image
-from tests.unit.receipt_lies import lies, snapshot_lies
+from tests.unit.receipt_lies import lies, snapshot_lies, talked
 from tests.unit.receipt_tools import DECISION, FACTS, IMAGE, OTHER, SIGNER, SNAPSHOT, TILE, made, picture_bytes, whole
 
 from triptych.cli.verify import keys_in, reclaim, redecide
@@ -124,6 +124,7 @@ async def cases() -> dict[str, Case]:
         replace(TILE, state="failed", decision_id=None, endpoint=None, cost=None),
         replace(FACTS, attempts=(), decisions=()),
     ).body
+    talk = talked()
     top, payload, _ = full["receipt"].split(".")
     forged = {
         name: {**full, "receipt": text, "proof": None, "opening": opening} for name, (text, opening) in lies().items()
@@ -161,6 +162,7 @@ async def cases() -> dict[str, Case]:
         "a lie about the decision": {**full, "receipt": lied, "proof": None, "opening": None},
         "failed before any decision": {"receipt": failed, "policy": "{}"},
         "a decision by taste": liked(),
+        "a conversation": {**full, "receipt": talk.body, "opening": talk.private, "proof": None},
         "a signature that is another's": {**full, "receipt": f"{top}.{payload}.{made().body.rpartition('.')[2]}"},
         "a text that is none": {**full, "receipt": "a.b"},
         "a header that is none": {**full, "receipt": f"{encode_url64(b'{}')}.{payload}.{'A' * 86}"},

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from triptych.network.evidence import Line, Opening
-from triptych.network.receipt import commitment
+from triptych.network.receipt import commitment, inputs_of, own_inputs
 from triptych.spec.image import Size
 from triptych.spec.sizing import resolution_side
 
@@ -28,7 +28,7 @@ def asked_line(payload: Mapping[str, Any]) -> Line:
     what, asked, features = "asked", payload.get("asked"), (payload.get("decision") or {}).get("features")
     if not features or not isinstance(asked, dict) or not isinstance(features, dict):
         return Line(what, "not checked", "Nothing says what was decided about.")
-    wrong = _unlike(asked, features, payload.get("inputs", ()))
+    wrong = _unlike(asked, features, own_inputs(payload))
     if wrong:
         return Line(what, "FALSE", f"It was decided about something else than was asked for: {'; '.join(wrong)}.")
     model, n = features.get("model"), features.get("n", 1)
@@ -111,10 +111,9 @@ def _other_request(payload: Mapping[str, Any], request: Mapping[str, Any]) -> li
     asked = payload.get("asked") or {}
     names = [*(["model"] if "model" in request else []), *_SAID]
     wrong = [name for name in names if _cut(request.get(name)) != asked.get(name)]
-    given = [*request.get("images", ()), *([request["mask"]] if request.get("mask") is not None else [])]
-    hashes = [one.get("sha256") for one in given[:_LISTED]]
-    stated = [one.get("sha256") for one in payload.get("inputs", ())]
-    return [*wrong, *(["inputs"] if hashes != stated else [])]
+    given = [(one.get("sha256"), role) for one, role in inputs_of(request)[:_LISTED]]
+    stated = [(one.get("sha256"), one.get("role")) for one in payload.get("inputs", ())]
+    return [*wrong, *(["inputs"] if given != stated else [])]
 
 
 def _other_terms(payload: Mapping[str, Any], request: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from triptych.network.check_fee import fee_line
 from triptych.network.evidence import Line, Opening, RequestFor
 from triptych.network.named import File, Files, others, rules
 from triptych.network.published import cards_in
-from triptych.network.receipt import commitment
+from triptych.network.receipt import commitment, own_inputs
 from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Size, Usage
 from triptych.spec.model import ModelCard
 from triptych.spec.price import delivered, estimate, from_usage, unpriced_options
@@ -69,7 +69,7 @@ def request_for(payload: Mapping[str, Any], opening: bytes | None) -> RequestFor
             request = _request(payload, opening, card)
         except _UnknownError:
             return None
-        return None if len(payload.get("inputs", ())) >= _LISTED else request
+        return None if len(own_inputs(payload)) >= _LISTED else request
 
     return found
 
@@ -124,7 +124,7 @@ def _prices(payload: Mapping[str, Any], opening: bytes | None, catalogue: bytes)
     if unpriced_options(card, request):
         raise _UnknownError("the request had options of this provider that no price list tells of.")
     outputs = len(payload.get("outputs", ()))
-    if len(payload.get("inputs", ())) >= _LISTED or outputs >= _LISTED:
+    if len(own_inputs(payload)) >= _LISTED or outputs >= _LISTED:
         raise _UnknownError("the receipt does not list every picture.")
     _paid_once(payload, card, request)
     try:
@@ -185,7 +185,7 @@ def _request(payload: Mapping[str, Any], opening: bytes | None, card: ModelCard)
         options = {} if opened is None else msgspec.convert(opened.get("options") or {}, dict[str, dict[str, Any]])
     except (ValueError, OverflowError):
         raise _UnknownError("what was asked cannot be read.") from None
-    images = tuple(_input(one) for one in payload.get("inputs", ()) if one.get("role") != "mask")
+    images = tuple(_input(one) for one in own_inputs(payload) if one.get("role") != "mask")
     return ImageRequest(
         prompt="", images=images, options=options, n=read.n or 1, size=size, aspect_ratio=ratio,
         resolution=read.resolution, quality=read.quality, background=read.background,

@@ -6,6 +6,7 @@ owner can open.
 
 import hashlib
 import hmac
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,8 +15,8 @@ from triptych.network.jws import MAX_BYTES, JwsError, SignedLine, canonical, rea
 from triptych.spec.json import JsonObject
 from triptych.tlog.note import Signer
 
-__all__ = ["FORMAT", "MAX_BYTES", "SALT_BYTES", "TYPE", "Receipt", "ReceiptError", "canonical", "commitment", "read",
-           "sign"]  # fmt: skip
+__all__ = ["FORMAT", "MAX_BYTES", "SALT_BYTES", "TYPE", "Receipt", "ReceiptError", "canonical", "commitment", "inputs_of",
+           "own_inputs", "read", "sign"]  # fmt: skip
 
 FORMAT = "triptych-receipt/1"
 TYPE = "triptych-receipt"
@@ -66,6 +67,36 @@ def commitment(salt: bytes, what: str, data: bytes) -> str:
     """HMAC-SHA-256 of `what` and `data` under a random salt: tells nothing without the salt, and cannot be opened to
     anything else with it. In lower-case hex."""
     return hmac.new(salt, what.encode() + b"\0" + data, hashlib.sha256).hexdigest()
+
+
+def inputs_of(request: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
+    """The pictures that a request brings, each with its role, in the order of a receipt's `inputs`: its own, the mask
+    (`mask`), and those of the earlier turns of its conversation (`turn`), each of these once and only where it is not
+    among the others."""
+    found = [(one, _text(one, "role")) for one in _objects(request.get("images"))]
+    found += [(one, "mask") for one in _objects([request.get("mask")])]
+    seen = {_text(one, "sha256") for one, _ in found}
+    for turn in _objects(request.get("turns")):
+        for one in _objects([*_objects(turn.get("images")), turn.get("answer")]):
+            if (name := _text(one, "sha256")) not in seen:
+                seen.add(name)
+                found.append((one, "turn"))
+    return found
+
+
+def own_inputs(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The pictures that the request itself brings, by its receipt: all but those of earlier turns, which it is neither
+    decided nor priced by. They come first, so that they are listed as far as there is room."""
+    return [one for one in payload.get("inputs", ()) if one.get("role") != "turn"]
+
+
+def _objects(value: object) -> Sequence[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def _text(value: Mapping[str, Any], name: str) -> str:
+    found = value.get(name)
+    return found if isinstance(found, str) else ""
 
 
 def sign(payload: JsonObject, signer: Signer) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from triptych.network.jose import kid_of
-from triptych.network.receipt import FORMAT, SALT_BYTES, commitment, sign
+from triptych.network.receipt import FORMAT, SALT_BYTES, commitment, inputs_of, sign
 from triptych.router.budget import NO_CAPS
 from triptych.spec.clock import Clock
 from triptych.spec.ids import new_id
@@ -234,11 +234,8 @@ def _adjustment(note: Adjustment) -> JsonObject:
 
 
 def _inputs(request: Mapping[str, Any]) -> list[Json]:
-    given = [(one, str(one["role"])) for one in request.get("images", ())]
-    mask = request.get("mask")
-    given += [(mask, "mask")] if mask is not None else []
-    kept = ("sha256", "bytes", "media_type", "width", "height")
-    return [{**{name: one[name] for name in kept if name in one}, "role": role} for one, role in given[:MAX_PICTURES]]
+    given, kept = inputs_of(request)[:MAX_PICTURES], ("sha256", "bytes", "media_type", "width", "height")
+    return [{**{name: one[name] for name in kept if name in one}, "role": role} for one, role in given]
 
 
 def _output(picture: PictureRecord) -> JsonObject:

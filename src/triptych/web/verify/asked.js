@@ -27,9 +27,33 @@ const say = value => value == null || (Array.isArray(value) && !value.length) ? 
 const of = (all, name, none) => Object.hasOwn(all, name) ? all[name] : none;
 const alike = (/** @type {any} */ one, /** @type {any} */ two) => JSON.stringify(one ?? null) === JSON.stringify(two ?? null);
 
+/** The pictures that the request itself brings: all but those of earlier turns, which it is neither decided nor priced by. They come first.
+ * @param {Record<string, any>[]} inputs those of a receipt */
+export const ownInputs = inputs => inputs.filter(one => one.role !== 'turn');
+
+/** @param {unknown} value @returns {Record<string, any>[]} */
+const objects = value => Array.isArray(value) ? value.filter(isObject) : [];
+/** @param {any} value */
+const text = value => typeof value === 'string' ? value : '';
+
+/** The pictures that a request brings, in a receipt's order: its own, the mask, and once each those of earlier turns that are not among
+ * the others. @param {Record<string, any>} request */
+function inputsOf(request) {
+  const found = [...objects(request.images).map(one => ({ one, role: text(one.role) })), ...objects([request.mask]).map(one => ({ one, role: 'mask' }))];
+  const seen = new Set(found.map(({ one }) => text(one.sha256)));
+  for (const turn of objects(request.turns)) {
+    for (const one of objects([...objects(turn.images), turn.answer])) {
+      if (seen.has(text(one.sha256))) continue;
+      seen.add(text(one.sha256));
+      found.push({ one, role: 'turn' });
+    }
+  }
+  return found;
+}
+
 /** What the receipt says was asked for, against what it says was decided about. @param {Record<string, any>} payload */
-export function askedLine({ asked = null, decision, inputs }) {
-  const features = decision?.features ?? null;
+export function askedLine({ asked = null, decision, inputs: listed }) {
+  const features = decision?.features ?? null, inputs = ownInputs(listed);
   if (!isObject(asked) || !isObject(features) || !Object.keys(features).length) return line('asked', 'not checked', 'Nothing says what was decided about.');
   /** @type {[string, any, any][]} */
   const found = [['model', asked.model, cut(features.model)], ['n', of(asked, 'n', 1), of(features, 'n', 1)], ['megapixels_x100', megapixels(asked), of(features, 'megapixels_x100', 100)],
@@ -86,8 +110,8 @@ function opened(text) {
 /** @param {Record<string, any>} payload @param {Record<string, any>} request */
 function otherRequest(payload, request) {
   const asked = payload.asked ?? {}, names = Object.hasOwn(request, 'model') ? ['model', ...SAID] : SAID;
-  const wrong = names.filter(name => !alike(cut(request[name]), asked[name])), given = [...request.images ?? [], ...request.mask == null ? [] : [request.mask]];
-  if (!alike(given.slice(0, LISTED).map(one => one.sha256 ?? null), payload.inputs.map(one => one.sha256 ?? null))) wrong.push('inputs');
+  const wrong = names.filter(name => !alike(cut(request[name]), asked[name])), given = inputsOf(request).slice(0, LISTED);
+  if (!alike(given.map(({ one, role }) => [one.sha256 ?? null, role]), payload.inputs.map(one => [one.sha256 ?? null, one.role ?? null]))) wrong.push('inputs');
   return wrong;
 }
 

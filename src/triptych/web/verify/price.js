@@ -1,6 +1,7 @@
 // @ts-check
 /** Whether what a receipt says it cost is the catalogue's price for what was asked and delivered, plus the declared fee. Like
  * triptych.network.check_price. */
+import { ownInputs } from './asked.js';
 import { Wrong, bytes, hex, hmac, joined, unhex } from './bytes.js';
 import { delivered, estimate, fromUsage, hasUnpriced } from './cost.js';
 import { feeLine } from './fee.js';
@@ -29,7 +30,7 @@ export const priceLines = (payload, opening, known) => [...known.catalogue.line 
 export const requestFor = (payload, opening) => card => {
   try {
     const ask = request(payload, opening, card);
-    return payload.inputs.length >= LISTED ? null : ask;
+    return ownInputs(payload.inputs).length >= LISTED ? null : ask;
   } catch (error) {
     if (error instanceof Unknown) return null;
     throw error;
@@ -79,7 +80,7 @@ function compared(stated, source, given, payload) {
 function prices(payload, opening, catalogue) {
   const card = paidCard(payload, catalogue), ask = request(payload, opening, card), outputs = payload.outputs.length;
   if (hasUnpriced(card, ask)) throw new Unknown('the request had options of this provider that no price list tells of.');
-  if (payload.inputs.length >= LISTED || outputs >= LISTED) throw new Unknown('the receipt does not list every picture.');
+  if (ownInputs(payload.inputs).length >= LISTED || outputs >= LISTED) throw new Unknown('the receipt does not list every picture.');
   const paid = paidCalls(payload).length;
   if (paid > Math.ceil(ask.n / Math.max(1, card.capabilities.max_images_per_call))) throw new Unknown('more calls were paid for than the request needs: one that failed was billed, too.');
   try {
@@ -128,7 +129,7 @@ function request(payload, opening, card) {
   if (!readable || shapes.includes(undefined)) throw new Unknown('what was asked cannot be read.');
   return {
     n: n ?? 1, size: shapes[0] ?? null, aspect_ratio: shapes[1] ?? null, resolution, quality, background, options,
-    inputs: payload.inputs.filter(one => one.role !== 'mask').length,
+    inputs: ownInputs(payload.inputs).filter(one => one.role !== 'mask').length,
   };
 }
 
