@@ -24,7 +24,7 @@ from triptych.spec.ids import new_id
 from triptych.spec.image import ImageResult, Operation
 from triptych.spec.model import Accepted, CallContext, CallEvent, ImageModel, JobHandle, Sent
 from triptych.spec.replacing import replace
-from triptych.spec.routing import Arrived, Attempt, AttemptEvent
+from triptych.spec.routing import Arrived, Attempt, AttemptEvent, AttemptStarted
 
 _log = structlog.get_logger(__name__)
 _STOP_LIMIT_S = 5.0  # how long a provider is given to confirm that it stopped a job
@@ -132,8 +132,12 @@ class Attempts:
         ending: Ending | None = None
         stopped = detached = False
         try:
-            attempt = await errand.journal.begin(self._attempt(errand, booking, began))
-            running = _Running(attempt, Watch(errand, attempt.id, booking.job), started)
+            attempt = errand.journal.number(self._attempt(errand, booking, began))
+            made = _Running(attempt, Watch(errand, attempt.id, booking.job), started)
+            # A job that is out has an end to be told, also when its attempt is stopped, or not written, as it begins.
+            running = made if booking.job is not None else None
+            await errand.tell(AttemptStarted(attempt))
+            running = made
             if booking.under_way is not None:
                 booking.under_way.set()
             ending = await self._call(errand, booking, running)
@@ -160,7 +164,7 @@ class Attempts:
             id=new_id("att", now_ms), number=0, endpoint=booking.endpoint, started_ms=now_ms, hedge=booking.hedge,
             epoch=self._health.epoch, operation=errand.operation, share=errand.share,
             began=began.number, began_ms=began.at_ms, offset=booking.part.offset, count=booking.part.request.n,
-            reservation=booking.hold.entry.reservation if booking.hold is not None else "",
+            reservation=booking.hold.entry.reservation if booking.hold is not None else "", job=booking.job,
         )  # fmt: skip
 
     async def _call(self, errand: Errand, booking: _Booking, running: _Running) -> Ending:
@@ -233,14 +237,19 @@ class Attempts:
         model = errand.endpoints[booking.endpoint].model
         job = _job(booking, running)
         sent = running.watch.sent if running else booking.job is not None
-        confirmed = False
-        if stopped and job is not None and model.card.capabilities.cancel:
-            try:
-                async with asyncio.timeout(_STOP_LIMIT_S):
-                    confirmed = await model.cancel(job)
-            except (TriptychError, TimeoutError):
-                confirmed = False
+        confirmed = stopped and job is not None and await stop_job(model, job)
         return interrupted(sent=sent, free=_is_free(booking), confirmed=confirmed, stopped=stopped)
+
+
+async def stop_job(model: ImageModel, job: JobHandle) -> bool:
+    """Asks a provider to stop a job, where it can. True when it confirms that."""
+    if not model.card.capabilities.cancel:
+        return False
+    try:
+        async with asyncio.timeout(_STOP_LIMIT_S):
+            return await model.cancel(job)
+    except (TriptychError, TimeoutError):
+        return False
 
 
 async def _tell_arrived(errand: Errand, booking: _Booking, ending: Ending) -> None:

@@ -96,6 +96,7 @@ class Budget:
         self._store = store
         self._clock = clock
         self._overruns = Overruns(store, clock)
+        self._late: list[tuple[LedgerEntry, LedgerEntry | None]] = []  # ends that could not be written, oldest first
 
     async def check(self, payer: Payer, endpoint: str, estimate: Cost, fee: int = 0) -> None:
         """Raises BudgetError when a cap has no room for all of this and its fee. For a request of several calls, each of
@@ -178,7 +179,8 @@ class Budget:
         """Settles or releases. Not billed: released. Billed with a known amount: settled at it. Else settled at what is
         known or estimated, marked as unknown. The fee goes with it. Returns the fee.
 
-        When the ledger cannot be written the reservation stays open, which is the safe side, and that is logged.
+        When the ledger cannot be written the reservation stays open, which is the safe side; that is logged, and tried
+        again by `settle_late`.
         """
         kind: LedgerKind = "release" if billed == "no" else "settle"
         known = billed == "no" or (billed == "yes" and cost.amount_micro_usd is not None)
@@ -188,13 +190,25 @@ class Budget:
             self._overruns.learn(hold.entry.endpoint, hold.entry.amount_micro_usd, amount)
         taken = 0 if billed == "no" else hold.fee_micro_usd if cost.amount_micro_usd is None else hold.fees.on(amount)
         fee = self._closing_fee(hold, entry, taken)
-        try:
-            await self._store.close_reservation(entry, fee)
-            if hold.margin is not None:
-                await self._store.close_reservation(self._closing(hold.margin, "release", 0, known=True))
-        except StorageError as error:
-            _log.warning("reservation left open", reservation=entry.reservation, error=error.message)
+        ends = [(entry, fee)]
+        if hold.margin is not None:
+            ends.append((self._closing(hold.margin, "release", 0, known=True), None))
+        await self._end(ends)
         return taken
+
+    async def settle_late(self) -> None:
+        """Writes the ends of reservations that could not be written when they came."""
+        late, self._late = self._late, []
+        await self._end(late)
+
+    async def _end(self, ends: Sequence[tuple[LedgerEntry, LedgerEntry | None]]) -> None:
+        for place, (entry, fee) in enumerate(ends):
+            try:
+                await self._store.close_reservation(entry, fee)
+            except StorageError as error:
+                self._late += ends[place:]
+                _log.warning("reservation left open", reservation=entry.reservation, error=error.message)
+                return
 
     def _closing_fee(self, hold: Hold, closing: LedgerEntry, amount: int) -> LedgerEntry | None:
         """The end of the fee's reservation, as certain as that of the charge."""

@@ -8,7 +8,7 @@ from triptych.router.fold import HealthEvent
 from triptych.router.registry import Endpoint
 from triptych.spec.image import Billed, Cost, Operation
 from triptych.spec.replacing import replace
-from triptych.spec.routing import Attempt, AttemptEnded, AttemptStarted, Hedge, Policy, Tell
+from triptych.spec.routing import Attempt, AttemptEnded, Hedge, Policy, Tell
 
 DETACH = "detach"
 """The message of a cancellation (`task.cancel(DETACH)`) that means: this process ends. A call whose job the provider has
@@ -28,12 +28,11 @@ class Journal:
         """In the order in which they began."""
         return tuple(self._attempts.values())
 
-    async def begin(self, new: Attempt) -> Attempt:
-        """Numbers and tells a new attempt."""
+    def number(self, new: Attempt) -> Attempt:
+        """A new attempt with its number, and in the list."""
         attempt = replace(new, number=self._next)
         self._next += 1
         self._attempts[attempt.id] = attempt
-        await self._tell(AttemptStarted(attempt))
         return attempt
 
     async def end(

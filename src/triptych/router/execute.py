@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from triptych.router.attempt import Attempts
+from triptych.router.attempt import Attempts, stop_job
 from triptych.router.book import PolicyBook, fees_of_tile
 from triptych.router.budget import NO_CAPS, Budget, Caps, Hold, Payer
 from triptych.router.choose import Chooser, Wish, random_nonce
@@ -29,6 +29,7 @@ from triptych.router.price import Price
 from triptych.router.registry import Registry
 from triptych.router.retry import onward, retry_wait_s
 from triptych.router.snapshot import NO_LIKING, Taste
+from triptych.router.verdict import Ending, interrupted
 from triptych.router.waits import Waits
 from triptych.spec.clock import Clock
 from triptych.spec.errors import AmbiguousError, ExpiredError, TriptychError
@@ -184,6 +185,18 @@ class Router:
             hint="It may have been billed. Look at the provider's own list before trying again.",
         )
         return [Outcome(part=part, endpoint=leg.job.endpoint, error=gone, tried=False)]
+
+    async def give_up(self, leg: Leg, tile_id: str) -> tuple[Ending, int]:
+        """Ends a job from before a restart that nobody has gone on with: its provider is asked to stop it, and its
+        reservation is closed. Returns what it came to and the fee in micro-dollars. Raises StorageError."""
+        endpoint = self._registry.endpoints().get(leg.job.endpoint)
+        confirmed = endpoint is not None and await stop_job(endpoint.model, leg.job)
+        fees = await fees_of_tile(self._store, tile_id)
+        hold = await self.budget.adopt(tile_id, leg.job.endpoint, leg.reservation, fees)
+        free = hold is not None and hold.estimate.amount_micro_usd == 0
+        ending = interrupted(sent=True, free=free, confirmed=confirmed, stopped=True)
+        fee = await self.budget.close(hold, ending.billed, ending.cost) if hold is not None else 0
+        return ending, fee
 
     def decide_for(
         self,

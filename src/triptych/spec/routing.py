@@ -288,6 +288,7 @@ class Attempt:
     count: int = 0
     reservation: str = ""  # of the ledger; empty where nothing was held
     fee_micro_usd: int = 0  # booked beside `cost`; by the estimate where the bill is not known
+    job: JobHandle | None = None  # of an earlier attempt, which this one goes on with and takes the place of
 
 
 @dataclass(frozen=True, slots=True)

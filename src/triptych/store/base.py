@@ -93,8 +93,11 @@ class RecordStore(Protocol):
         ...
 
     async def save_tile(self, tile: TileRecord, pictures: Sequence[PictureRecord] = ()) -> None: ...
-    async def save_attempt(self, attempt: AttemptRecord, tile: TileRecord | None = None) -> None:
-        """With its tile, which has not ended, where that changes too: both or neither."""
+    async def save_attempt(
+        self, attempt: AttemptRecord, tile: TileRecord | None = None, superseded: Sequence[AttemptRecord] = ()
+    ) -> None:
+        """With its tile, which has not ended, where that changes too, and the attempts of that tile whose job it goes on
+        with: all or none."""
         ...
 
     async def save_decision(self, decision: Decision, tile_id: str, snapshot: str | None = None) -> None:

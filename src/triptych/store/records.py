@@ -158,12 +158,15 @@ class SqlRecordStore:
             if story is not None:
                 story.job = tile.job
 
-    async def save_attempt(self, attempt: AttemptRecord, tile: TileRecord | None = None) -> None:
+    async def save_attempt(
+        self, attempt: AttemptRecord, tile: TileRecord | None = None, superseded: Sequence[AttemptRecord] = ()
+    ) -> None:
         more = [] if tile is None else [self._statements.tiles([tile])]
+        more += [self._statements.attempt(one) for one in superseded]
         with self.receipts.stories.writing(attempt.tile_id) as story:
             await self._writer.rows(self._statements.attempt(attempt), *more)
             if story is not None:
-                story.attempts[attempt.id] = attempt
+                story.attempts |= {one.id: one for one in (attempt, *superseded)}
                 story.job = story.job if tile is None else tile.job
 
     async def save_decision(self, decision: Decision, tile_id: str, snapshot: str | None = None) -> None:

@@ -1,6 +1,6 @@
 """What the router tells about a tile while it works, as state: stored first, announced after."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -22,6 +22,7 @@ from triptych.spec.routing import (
 from triptych.store.base import RecordStore
 from triptych.studio.failures import attempt_error
 from triptych.studio.live import Announcer, Live
+from triptych.studio.outstanding import superseded
 from triptych.studio.views import Now, TileNews
 
 _BEFORE_SENT = frozenset({"queued", "waiting"})
@@ -49,14 +50,16 @@ class Hearing:
 
         return tell
 
-    async def save(self, live: Live, record: TileRecord, attempt: AttemptRecord | None = None) -> None:
-        """Stores, then announces; an attempt together with the state that it brings. The record in memory is new at once,
-        so that whatever comes next builds on it."""
+    async def save(
+        self, live: Live, record: TileRecord, attempt: AttemptRecord | None = None, gone: Sequence[AttemptRecord] = ()
+    ) -> None:
+        """Stores, then announces; an attempt together with the state that it brings, and with those `gone` whose place it
+        takes. The record in memory is new at once, so that whatever comes next builds on it."""
         live.record = replace(record, updated_ms=self._clock.now_ms())
         if attempt is None:
             await self._store.save_tile(live.record)
         else:
-            await self._store.save_attempt(attempt, live.record)
+            await self._store.save_attempt(attempt, live.record, gone)
         self._announcer.now(live)
 
     async def _hear(self, live: Live, event: RouteEvent) -> None:
@@ -88,7 +91,7 @@ class Hearing:
             id=attempt.id, tile_id=live.record.id, number=attempt.number, endpoint=attempt.endpoint,
             started_ms=attempt.started_ms, hedge=attempt.hedge, epoch=attempt.epoch, operation=attempt.operation,
             share=attempt.share, began=attempt.began, began_ms=attempt.began_ms, offset=attempt.offset,
-            count=attempt.count, reservation=attempt.reservation,
+            count=attempt.count, reservation=attempt.reservation, job=attempt.job,
         )  # fmt: skip
         live.attempts[attempt.id] = kept
         live.now.retry = None
@@ -101,7 +104,12 @@ class Hearing:
         card = self._card_of(attempt.endpoint)
         state: TileState = "queued" if live.record.state == "waiting" else live.record.state
         lane = card.lane if card else live.record.lane
-        await self.save(live, replace(live.record, state=state, endpoint=attempt.endpoint, lane=lane), kept)
+        if kept.job is not None and kept.job == live.record.job:
+            live.job_attempt = kept.id
+        # In the same write as what goes on with its job: at no moment is a job out that nothing running names.
+        gone = superseded(live.attempts.values(), kept, self._clock.now_ms())
+        await self.save(live, replace(live.record, state=state, endpoint=attempt.endpoint, lane=lane), kept, gone)
+        live.attempts |= {one.id: one for one in gone}
 
     async def _sent(self, live: Live, attempt_id: str, wire: WireRecord) -> None:
         attempt = live.attempts[attempt_id]
@@ -162,7 +170,9 @@ class Hearing:
             live.job_over = attempt.outcome == "done"
             if attempt.outcome == "failed":
                 live.record = replace(live.record, job=None)  # it ended at the provider: nothing to go on with
-        await self._store.save_attempt(kept)
+        gone = superseded(live.attempts.values(), kept, self._clock.now_ms())
+        await self._store.save_attempt(kept, superseded=gone)
+        live.attempts |= {one.id: one for one in gone}
 
 
 def with_answer(wires: tuple[WireRecord, ...], wire: WireRecord) -> tuple[WireRecord, ...]:

@@ -27,6 +27,7 @@ class Live:
     blind: bool = False
     api: bool = False  # asked for by a caller of the API
     batch: bool = False  # whether it waits for its turn in the queue
+    resumed: bool = False  # it goes on with jobs from before a restart
     now: Now = field(default_factory=Now)
     pictures: tuple[PictureRecord, ...] = ()  # kept already, by position
     came: dict[str, bytes] = field(default_factory=dict, repr=False)  # by picture, what was kept while calls were out
@@ -53,10 +54,7 @@ class Live:
 
     def billed(self) -> Billed:
         """Over all attempts so far; one that is still out may be billed once something was sent."""
-        found = {
-            "unknown" if attempt.outcome == "running" and attempt.wires else attempt.billed
-            for attempt in self.attempts.values()
-        }
+        found = {"unknown" if _is_out(attempt) else attempt.billed for attempt in self.attempts.values()}
         return "yes" if "yes" in found else "unknown" if "unknown" in found else "no"
 
     def cost(self) -> Cost | None:
@@ -64,7 +62,7 @@ class Live:
         counted = [
             UNKNOWN_COST if attempt.outcome == "running" else attempt.cost or UNKNOWN_COST
             for attempt in self.attempts.values()
-            if attempt.billed != "no" or (attempt.outcome == "running" and attempt.wires)
+            if attempt.billed != "no" or _is_out(attempt)
         ]
         return total_cost(counted) if counted else None
 
@@ -89,6 +87,11 @@ class Live:
         self.previews += 1
         now.preview = f"/api/previews/{self.record.id}?v={self.previews}"
         return progress.preview
+
+
+def _is_out(attempt: AttemptRecord) -> bool:
+    """Whether something was sent for it whose end is not known yet."""
+    return attempt.outcome == "running" and (bool(attempt.wires) or attempt.job is not None)
 
 
 class Announcer:

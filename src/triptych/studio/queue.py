@@ -98,14 +98,18 @@ class Queue:
 
     @asynccontextmanager
     async def turn(self, live: Live) -> AsyncIterator[None]:
-        """Waits until this tile may start, and holds its place while it works. A tile of no batch never waits."""
+        """Waits until this tile may start, and holds its place while it works. A tile of no batch never waits, nor one
+        that is out already: it goes on with its jobs beside the others."""
         if not live.batch:
             yield
             return
         run_id, tile_id = live.record.run_id, live.record.id
         line = self._lines.setdefault(run_id, Line())
         try:
-            await self._wait(line, live)
+            if live.resumed:
+                line.running[tile_id] = live
+            else:
+                await self._wait(line, live)
             live.now.note = None
             yield
         finally:

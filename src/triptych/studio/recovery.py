@@ -11,7 +11,7 @@ from triptych.router.budget import Budget, Caps
 from triptych.router.registry import Registry
 from triptych.spec.clock import Clock
 from triptych.spec.errors import NotFoundError
-from triptych.spec.image import FREE, UNKNOWN_COST, Billed
+from triptych.spec.image import UNKNOWN_COST, Billed
 from triptych.spec.model import JobHandle
 from triptych.spec.records import FINAL_STATES, AttemptRecord, PictureRecord, RunRecord, TileError, TileRecord
 from triptych.spec.routing import Leg
@@ -20,6 +20,7 @@ from triptych.studio.conversation import Conversation
 from triptych.studio.credentials import sha256_of
 from triptych.studio.failures import bill_words, came_words
 from triptych.studio.ingest import missing_pictures
+from triptych.studio.outstanding import leg_of, lost, unheard
 from triptych.studio.terms import for_lane, terms_of
 from triptych.studio.tiles import Tiles
 
@@ -30,7 +31,7 @@ _CLAIM_KEPT_MS = 10 * 60 * 1000  # a claim gets its tile within moments: the pro
 def legs_of(tile: TileRecord, attempts: Sequence[AttemptRecord]) -> list[Leg]:
     """The jobs at providers that a tile still waits for, in the order of its pictures."""
     left = [one for one in attempts if one.job is not None and one.outcome == "running"]
-    legs = [Leg(one.job, one.offset, one.count, one.reservation) for one in left if one.job is not None]
+    legs = [leg_of(one, one.job) for one in left if one.job is not None]
     if not legs and tile.job is not None:
         legs = [_leg_of_tile(tile.job, attempts)]
     return sorted(legs, key=lambda leg: leg.offset)
@@ -39,7 +40,7 @@ def legs_of(tile: TileRecord, attempts: Sequence[AttemptRecord]) -> list[Leg]:
 def _leg_of_tile(job: JobHandle, attempts: Sequence[AttemptRecord]) -> Leg:
     """The tile's own job: that of an attempt that has ended and whose pictures were not kept, or of an older record."""
     made = next((one for one in attempts if one.job == job), None)
-    return Leg(job) if made is None else Leg(job, made.offset, made.count, made.reservation)
+    return Leg(job) if made is None else leg_of(made, job)
 
 
 class Recovery:
@@ -154,8 +155,8 @@ class Recovery:
         await self._store.save_tile(done, pictures)
 
     def _may_run_again(self, tile: TileRecord, attempts: Sequence[AttemptRecord]) -> bool:
-        """When nothing was ever out, or only where nothing costs anything."""
-        open_ended = [a for a in attempts if a.outcome == "running" or a.billed != "no"]
+        """When nothing was ever out, or only where nothing costs anything. A job is out until its provider has ended it."""
+        open_ended = [a for a in attempts if a.outcome == "running" or a.billed != "no"] + unheard(attempts)
         if tile.state == "receiving" and tile.billed != "no":
             return False
         return all(self._costs_nothing(attempt.endpoint) for attempt in open_ended)
@@ -169,11 +170,15 @@ class Recovery:
     ) -> None:
         request = await self._conversation.request_of(tile)
         running = [attempt for attempt in attempts if attempt.outcome == "running"]
-        # The next attempt goes on with the job and its bill. Records that name no job of their own are those of the
-        # tile's; of several, nobody knows which of them that is.
+        # Those that name a job stay as they are until the attempt that goes on with it, and with its bill, is written.
+        # Records that name none are those of the tile's; of several, nobody knows which of them that is.
         own = [attempt for attempt in running if attempt.job is not None] or (running if len(running) == 1 else [])
-        await self._close(own, "no")
+        for one in own:
+            if one.job is None:
+                await self._store.save_attempt(replace(one, job=legs[0].job))
         await self._close([attempt for attempt in running if attempt not in own], "unknown")
+        if tile.state == "receiving":
+            tile = replace(tile, state="working")  # its answer is to come again, and can be stopped until then
         terms = terms_of(run, self._caps(), self._deadline_s)
         pictures = (await self._store.pictures_of([tile.id])).get(tile.id, ())
         live = self._tiles.enlist(tile, blind=terms.blind, pictures=pictures)
@@ -194,6 +199,7 @@ class Recovery:
         """The final state of what cannot be known any more."""
         known = [attempt for attempt in attempts if attempt.outcome != "running" and attempt.billed == "yes"]
         never_out = tile.job is None and all(a.outcome != "running" and a.billed == "no" for a in attempts)
+        never_out = never_out and not unheard(attempts)
         billed: Billed = "no" if never_out else "yes" if known and len(known) == len(attempts) else "unknown"
         pictures = (await self._store.pictures_of([tile.id])).get(tile.id, ())
         words = f"{came_words(pictures, tile)} {bill_words(billed)}" if pictures else bill_words(billed)
@@ -220,9 +226,5 @@ class Recovery:
     async def _close(self, attempts: Sequence[AttemptRecord], billed: Billed) -> None:
         for attempt in attempts:
             booked = await self._budget.fees_of(attempt.tile_id) if billed != "no" else {}
-            error = TileError(code="lost", failure="ambiguous", message="The server stopped meanwhile.", hint=None,
-                              billed=billed)  # fmt: skip
-            cost = FREE if billed == "no" else UNKNOWN_COST
-            ended = replace(attempt, ended_ms=self._clock.now_ms(), outcome="failed", error=error, billed=billed,
-                            cost=cost, fee_micro_usd=booked.get(attempt.reservation, 0))  # fmt: skip
-            await self._store.save_attempt(ended)
+            fee = booked.get(attempt.reservation, 0)
+            await self._store.save_attempt(lost(attempt, self._clock.now_ms(), billed, fee))

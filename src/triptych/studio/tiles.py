@@ -6,6 +6,7 @@ queued ─▶ sent ─▶ working ─▶ receiving ─▶ done
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
 import structlog
@@ -20,10 +21,11 @@ from triptych.spec.replacing import replace
 from triptych.spec.routing import Arrived, Leg, RoutedResult, RouteEvent, Tell
 from triptych.store.base import RecordStore
 from triptych.studio.arrivals import Arrivals
-from triptych.studio.failures import bill_words, came_words, cost_after, internal_error, state_after, tile_error
+from triptych.studio.failures import bill_words, came_words, internal_error, state_after, tile_error
 from triptych.studio.hearing import Hearing
 from triptych.studio.ingest import Intake
 from triptych.studio.live import Announcer, Live
+from triptych.studio.outstanding import Outstanding, bill_of
 from triptych.studio.places import Places
 from triptych.studio.queue import Queue
 from triptych.studio.shared import Shared
@@ -60,6 +62,7 @@ class Tiles:
         self._queue = queue
         self._live: dict[str, Live] = {}
         self._places = Places()
+        self._outstanding = Outstanding(store, router, clock)
 
     def get(self, tile_id: str) -> Live | None:
         """A tile at work, None when it is not (any more)."""
@@ -103,6 +106,7 @@ class Tiles:
     def resume(self, live: Live, legs: Sequence[Leg], request: ImageRequest, terms: Terms) -> None:
         """Goes on with jobs from before a restart."""
         record = live.record
+        live.batch, live.api, live.resumed = terms.batch, terms.api, True
         live.now.note = f"Re-attaching to job {', '.join(leg.job.job_id[:24] for leg in legs)}"
         self._announcer.now(live)
         self._launch(
@@ -172,7 +176,7 @@ class Tiles:
     async def _turn(self, live: Live, request: ImageRequest, call: Callable[[], Awaitable[RoutedResult]]) -> bool:
         """Works on the tile when its turn has come. False when a cap had no room and nothing was sent: the batch is
         paused then, and the tile waits in it again."""
-        async with self._queue.turn(live), self._places.take(live.record.model, request.n, api=live.api):
+        async with self._queue.turn(live), self._place(live, request):
             try:
                 result = await call()
             except BudgetError as error:
@@ -184,6 +188,10 @@ class Tiles:
                 return False
             await self._receive(live, request, result)
             return True
+
+    def _place(self, live: Live, request: ImageRequest) -> AbstractAsyncContextManager[None]:
+        """What goes on with a job submits nothing: it is asked for at once, before its provider forgets it."""
+        return nullcontext() if live.resumed else self._places.take(live.record.model, request.n, api=live.api)
 
     async def _receive(self, live: Live, request: ImageRequest, result: RoutedResult) -> None:
         live.now = Now(preview=live.now.preview)
@@ -215,12 +223,13 @@ class Tiles:
 
     async def _failed(self, live: Live, error: TriptychError) -> None:
         live.error = error
-        cost = live.record.cost if live.record.state == "receiving" else cost_after(error)
+        billed, cost = bill_of(live, error)
+        if live.record.state == "receiving":
+            cost = live.record.cost
+        error.billed, error.amount_micro_usd = billed, cost.amount_micro_usd if cost else error.amount_micro_usd
         await self._end(
             live,
-            replace(
-                live.record, state=state_after(error), error=tile_error(error), billed=error.billed, cost=cost, job=None
-            ),
+            replace(live.record, state=state_after(error), error=tile_error(error), billed=billed, cost=cost, job=None),
         )
 
     async def _stopped(self, live: Live) -> None:
@@ -228,6 +237,8 @@ class Tiles:
         was never sent or costs nothing stays as it is stored: the next start goes on with it, as after a kill."""
         if live.stop != "user" and (live.record.job is not None or live.has_job()):
             return
+        if live.stop == "user":
+            await self._outstanding.stop(live)
         async with live.arriving:  # what is on its way into the store is kept first
             billed, cost = live.billed(), live.cost()
         if live.stop == "shutdown" and (billed == "no" or (live.record.lane == "local" and billed == "unknown")):
@@ -246,6 +257,7 @@ class Tiles:
     async def _end(self, live: Live, record: TileRecord) -> None:
         """The final state. When not even that can be stored it is still announced, with the reason."""
         live.now = Now()
+        await self._outstanding.close(live)
         now = self._clock.now_ms()
         live.record = replace(record, coming=(), fee_micro_usd=live.fee(), ended_ms=now, updated_ms=now)
         try:
@@ -254,6 +266,7 @@ class Tiles:
             _log.error("a tile could not be stored", tile=record.id, error=error.message)
             live.error = error
             live.record = replace(live.record, state="failed", error=tile_error(error, billed=record.billed))
+        await self._outstanding.settle(live)
         self._announcer.now(live)
         await self._spent()
 
