@@ -194,11 +194,13 @@ GARBAGE = st.recursive(
     max_leaves=12,
 )
 BODIES = GARBAGE.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=40)
+LONG = b'"' + b"a" * 70_000 + b'"'
 NAMED = [b"", b"{}", b"[]", b"null", b"0", b'"x"', b"\xff\xfe", b"[" * 4000, b'{"data": [{"url": 5}]}', b'{"data": {"0": 1}}',
          b'{"data": [{"b64_json": "AAA"}]}', b'{"data": [null, 1, "x", []]}', b'{"candidates": [{"content": {"parts": null}}]}',
          b'{"candidates": {"content": 1}}', b'{"done": true, "generations": [{"img": 1}]}', b'{"error": []}', b'{"error": {}}',
-         b'{"usage": {"cost_in_usd_ticks": 1e400}}', b"<!doctype html><title>502</title>", b'{"data": [{"b64_json": ""}]'
-         ]  # fmt: skip
+         b'{"usage": {"cost_in_usd_ticks": 1e400}}', b"<!doctype html><title>502</title>", b'{"data": [{"b64_json": ""}]',
+         b"[" * 700 + LONG + b"]" * 700, b'{"error":' * 700 + LONG + b"}" * 700, b'{"data":[' * 460 + LONG + b"]}" * 460,
+         b'{"error":' * 900 + b"1" + b"}" * 900]  # fmt: skip
 
 
 def read(adapter: ImageAdapter, card: ModelCard, response: HttpResponse) -> None:

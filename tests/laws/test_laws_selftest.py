@@ -92,7 +92,7 @@ def test_an_honest_adapter_holds_the_laws_of_a_request(request: ImageRequest) ->
 def test_an_honest_adapter_holds_the_law_of_garbage(response: HttpResponse) -> None:
     try:
         job = "job" in json.loads(response.body)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         job = False
     if not job:
         laws.check_garbage_gives_our_errors(Honest(), CARD, REQUEST, response)
