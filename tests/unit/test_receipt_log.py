@@ -177,6 +177,8 @@ async def test_a_missing_number_is_named_and_a_number_twice_is_false(tmp_path: P
     assert f"when its entry 3 was signed, on {utc(ISSUED + MERGE_DELAY_MS + 2)}" in found["numbers"][1]
     found = await lines(await logged(tmp_path / "soon", RECEIPT, *later))
     assert found["numbers"][0] == "not checked"
+    same = await lines(await logged(tmp_path / "same", active(1), RECEIPT, RECEIPT))
+    assert same["numbers"][0] == "proved", "handed in twice, byte for byte, is one receipt"
     found = await lines(await logged(tmp_path / "twice", RECEIPT, again(id="b")))
     assert found["numbers"][0] == "FALSE"
     assert "entries 0 and 1" in found["numbers"][1]

@@ -1,6 +1,7 @@
 """A whole log, read once for what the check of one receipt needs of it, so that a long log takes little memory. Every entry
 is under the checkpoint that was checked before."""
 
+import hashlib
 from array import array
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -109,6 +110,7 @@ class _Reading:
         self.kid, self.leaf, self.until_ms = wanted.kid, wanted.leaf, until_ms
         self.place: int | None = None
         self.numbers = Numbers()
+        self.seen: set[bytes] = set()
         self.newest: tuple[int, int] | None = None
         self.ahead: tuple[int, int] | None = None
         self.statements: list[tuple[int, Statement]] = []
@@ -133,7 +135,11 @@ class _Reading:
             return None
         seq, issued = found.payload.get("seq"), found.payload.get("issued_ms")
         if found.kid == self.kid and _is_number(seq) and _is_number(issued):
-            self.numbers.add(seq, index, issued)
+            # The same bytes twice are one receipt that was handed in twice, as after a fault of the disk.
+            mark = hashlib.blake2b(entry, digest_size=16).digest()
+            if mark not in self.seen:
+                self.seen.add(mark)
+                self.numbers.add(seq, index, issued)
         return found
 
     def _statement(self, index: int, entry: bytes) -> Statement | None:
