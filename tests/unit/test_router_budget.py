@@ -6,7 +6,7 @@ from tests.unit.router_doubles import FakeClock, FakeStore
 
 from triptych.router.budget import NO_CAPS, Budget, Caps, Hold, Payer
 from triptych.router.price import usd
-from triptych.spec.errors import BudgetError
+from triptych.spec.errors import BudgetError, StorageError
 from triptych.spec.image import FREE, UNKNOWN_COST, Billed, Cost
 from triptych.store.base import RecordStore
 
@@ -215,3 +215,19 @@ def test_money_is_written_with_as_many_decimals_as_it_needs() -> None:
         "$1.50",
         "$12.345678",
     ]
+
+
+async def test_an_end_that_could_not_be_written_is_written_later(purse: Purse, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = await purse.hold()
+
+    async def full(*_: object) -> bool:
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(purse.store, "close_reservation", full)
+        await purse.budget.close(hold, "yes", CENT)
+        await purse.budget.settle_late()
+    assert [e.kind for e in purse.store.entries] == ["reserve"]
+    await purse.budget.settle_late()
+    await purse.budget.settle_late()
+    assert [(e.kind, e.amount_micro_usd, e.known) for e in purse.store.entries[1:]] == [("settle", 10_000, True)]

@@ -71,7 +71,8 @@ async def test_two_processes_that_start_together_re_attach_a_job_once(tmp_path: 
     async with bench(tmp_path, one) as b:
         (tile,) = await abandoned(b, "x", "a/one")
         second, third = b.build("second"), b.build("third")
-        assert sum(await asyncio.gather(second.recover(), third.recover())) == 1
+        taken = await asyncio.gather(*(one.recover(lambda owner: owner != "first") for one in (second, third)))
+        assert sum(taken) == 1
         kept = await b.store.tile(tile.id)
         assert kept is not None
         holder, other = (second, third) if kept.owner == "second" else (third, second)
@@ -81,6 +82,37 @@ async def test_two_processes_that_start_together_re_attach_a_job_once(tmp_path: 
         assert await ends(holder, tile.id) == ("done", "yes")
         assert len(one.resumed) == 1
         assert [a.outcome for a in await b.store.attempts_of(tile.id)] == ["failed", "done"]
+
+
+async def test_a_job_goes_on_beside_those_that_have_every_place(tmp_path: Path) -> None:
+    """It is out already, and a provider keeps it for its own time only."""
+    one = model("a/one", play=job)
+    async with bench(tmp_path, one) as b:
+        (tile,) = await abandoned(b, "x", "a/one")
+        one.play = hang
+        second = b.restarted()
+        await second.start(Asked(text="y --n 8", models=("a/one",)))
+        await until(lambda: len(one.asked) == 9)
+        await second.recover(lambda owner: owner == "second")
+        assert await ends(second, tile.id) == ("done", "yes")
+        await second.shutdown()
+
+
+async def test_a_re_attached_tile_has_the_terms_of_its_run(tmp_path: Path) -> None:
+    one = model("a/one", play=job)
+    one.replay = hang
+    async with bench(tmp_path, one) as b:
+        run = await b.studio.start_single(ImageRequest(prompt="x"), model="a/one", source="api")
+        tile = run.tiles[0].record.id
+        async with asyncio.timeout(5):
+            while (await b.studio.tile(tile)).record.job is None:
+                await asyncio.sleep(0.002)
+        second = b.restarted()
+        await second.recover()
+        live = second._tiles.get(tile)
+        assert live is not None
+        assert (live.api, live.batch) == (True, False)
+        await second.shutdown()
 
 
 async def test_a_job_that_is_gone_may_have_been_billed(tmp_path: Path) -> None:

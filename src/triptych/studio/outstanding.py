@@ -83,9 +83,9 @@ class Outstanding:
         except StorageError as error:
             _log.warning("a stopped job was left open", tile=live.record.id, error=error.message)
             return
-        error = CancelledByUserError(ending.message or "Stopped.", billed=ending.billed)
+        said = tile_error(CancelledByUserError(ending.message or "Stopped.", billed=ending.billed))
         await self._save(live, replace(
-            attempt, ended_ms=self._clock.now_ms(), outcome="failed", error=tile_error(error), billed=ending.billed,
+            attempt, ended_ms=self._clock.now_ms(), outcome="failed", error=said, billed=ending.billed,
             cost=ending.cost, fee_micro_usd=fee,
         ))  # fmt: skip
 
