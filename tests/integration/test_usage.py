@@ -60,7 +60,7 @@ def used(own_place: Place, emulators: Emulators) -> Place:
 def test_the_page_the_files_and_a_strangers_computation_agree(used: Place, tmp_path: Path) -> None:
     found = read(used, 23)
     said = json.loads(found["/usage.json"])
-    copy = shutil.copytree(used.data / "tlog" / "public", tmp_path / "copy")
+    copy = shutil.copytree(used.data / "tlog" / "public", tmp_path / "copy", ignore=shutil.ignore_patterns("incoming"))
     (tmp_path / "trust").write_text(used.get("/.well-known/triptych/log-policy").text)
     entries = str(said["log"]["entries"])
     common = ("--from", str(copy), "--policy", str(tmp_path / "trust"), "--entries", entries)
@@ -87,7 +87,7 @@ def test_the_page_the_files_and_a_strangers_computation_agree(used: Place, tmp_p
 
 def test_a_copy_with_one_changed_byte_is_refused(used: Place, tmp_path: Path) -> None:
     read(used, 23)
-    copy = shutil.copytree(used.data / "tlog" / "public", tmp_path / "copy")
+    copy = shutil.copytree(used.data / "tlog" / "public", tmp_path / "copy", ignore=shutil.ignore_patterns("incoming"))
     bundles = [path for path in (copy / "tile" / "entries").rglob("*") if path.is_file()]
     bundle = max(bundles, key=lambda path: path.stat().st_size)  # the others are of smaller trees
     data = bytearray(bundle.read_bytes())
