@@ -81,11 +81,12 @@ def read_json(response: HttpResponse) -> Json:
     """The decoded body, or None when it is no JSON, or JSON nested deeper than any provider's."""
     body = response.body
     lifted = _lifted(body) if len(body) > _LONG else None
+    short = body if lifted is None else lifted[0]
     try:
-        decoded: Json = msgspec.json.decode(body if lifted is None else lifted[0])
+        decoded: Json = msgspec.json.decode(short)
     except (msgspec.DecodeError, RecursionError):
         return None
-    if _is_deep(body, decoded):
+    if _is_deep(short, decoded):
         return None
     return decoded if lifted is None else _put_back(decoded, lifted[1])
 
