@@ -2,13 +2,13 @@
 /** The prompt bar's last line: what goes along, what Create would do and cost, and Create. */
 import * as act from './actions.js';
 import './dropping.js';
+import { chooseImports } from './imports.js';         // with it, what is dropped outside of the prompt bar is a result
 import { count, money, price, usually } from './format.js';
 import * as s from './state.js';
 import { Icon, Menu, Tool, h, html, say, styled } from './ui.js';
 
 await styled('foot');                                  // its switch and its lines stand before it shows
 
-import('./imports.js');                                // what is dropped outside of the prompt bar is a result
 
 const MODIFIER = /Mac|iP(hone|ad)/.test(navigator.platform) ? '⌘' : 'Ctrl';
 
@@ -38,7 +38,7 @@ export function Foot() {
     ${h(Menu, { label: say('The order of the models'), icon: 'circle-question-mark', heading: order, items: () => [{ name: say('See all models'), run: () => s.go('/models') }] })}
     ${h(Tool, { icon: 'images', label: say('Pictures from the gallery'), onClick: () => { s.over.value = 'pictures'; } })}
     <button type="button" class="tool num" title=${say('X/Y grid (G): any setting along two or three sides')} aria-label=${say('X/Y grid')} onClick=${() => { s.over.value = 'grid'; }}>X/Y</button>
-    ${h(Tool, { icon: 'import', label: say('Import as results'), title: say('Import as results: pictures made elsewhere, beside those made here. Or drop them on a row.'), onClick: () => { import('./imports.js').then(m => m.chooseImports()); } })}
+    ${h(Tool, { icon: 'import', label: say('Import as results'), title: say('Import as results: pictures made elsewhere, beside those made here. Or drop them on a row.'), onClick: () => { chooseImports(); } })}
     ${h(Tier, null)}
     <p id="plan" class="sum">${plan && !idle && html`<b>${many}${count(plan.images, 'image')}</b><span class="num">${plan.unknown_count ? plan.known_micro_usd ? say('about {0}, {1} unknown', money(plan.known_micro_usd), count(plan.unknown_count, 'price')) : say('price unknown') : plan.total.amount_micro_usd ? say('about {0}', price(plan.total)) : price(plan.total)}${plan.fee_micro_usd ? `, of it a fee of ${money(plan.fee_micro_usd)}` : ''}</span><span>${goes()}</span>${plan.seconds && html`<span class="num">${usually(plan.seconds)}</span>`}`}${why && html`<span class=${idle ? '' : 'stop'}>${open ? say('Decide about the pictures above.') : why}</span>`}</p>
     <button class="btn go" disabled=${Boolean(why) || busy} aria-describedby="plan">${busy ? say('Sending') : say('Create')}<kbd>${MODIFIER} ↵</kbd></button>
