@@ -134,7 +134,7 @@ function Receipt({ of, tile }) {
 function Verdicts({ lines, files }) {
   const number = (/** @type {string} */ verdict) => lines.filter(l => l.verdict === verdict).length, wrong = number('FALSE');
   const quoted = files.map(f => /^[\w.-]+$/.test(f) ? f : `'${f.replaceAll("'", "'\\''")}'`), command = `triptych verify ${quoted.join(' ')} --log ${location.origin}/log`;
-  return h(Brought, { class: 'direct' }, html`<p><b class="verdict" data-verdict=${wrong ? 'FALSE' : 'proved'}>${wrong ? `FALSE: ${count(wrong, 'line')}. Do not rely on this receipt.` : `Nothing is FALSE: ${number('proved')} proved, ${number('not checked')} not checked.${lines.some(l => l.what === 'signer' && l.verdict === 'proved') ? '' : ' Whose key this is was not checked: this shows only that the files agree.'}`}</b></p>
+  return h(Brought, { class: 'direct' }, html`<p><b class="verdict" data-verdict=${wrong ? 'FALSE' : lines.some(l => l.what === 'signer' && l.verdict === 'proved') ? 'proved' : 'not checked'}>${wrong ? `FALSE: ${count(wrong, 'line')}. Do not rely on this receipt.` : `Nothing is FALSE: ${number('proved')} proved, ${number('not checked')} not checked.${lines.some(l => l.what === 'signer' && l.verdict === 'proved') ? '' : ' Whose key this is was not checked: this shows only that the files agree.'}`}</b></p>
     <p class="sub">Checked in this page, with what this server publishes. For a check that trusts nobody here, keep the files and run this elsewhere; it reads the whole log, too:</p>${h(Copied, { text: command, label: 'Copy the command' })}
     <ul class="list verdicts">${lines.map(l => html`<li><p><b>${l.what}</b><span class="verdict" data-verdict=${l.verdict}>${l.verdict}</span></p><p class="sub">${l.detail}</p></li>`)}</ul>`);
 }
