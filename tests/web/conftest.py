@@ -6,6 +6,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,18 @@ def visit(server: str, browser: Browser) -> Iterator[Opener]:
 @pytest.fixture(scope="session")
 def axe() -> str:
     return (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+
+
+@contextmanager
+def watched(browser: Browser, url: str) -> Iterator[Page]:
+    """The page of a real server, which fails its test on any error of a script or of the console."""
+    context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    opened.goto("/")
+    expect(opened.get_by_role("button", name="Shortcuts")).to_be_visible()
+    yield opened
+    context.close()
+    assert errors == []

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.emulators import Emulators
+from tests.web.conftest import watched
 from tests.web.test_views import violations
 from tests.web.test_whole_way import Studio
 
@@ -26,16 +27,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory, emulator_servers: Emulators
 
 @pytest.fixture
 def page(studio: Studio, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(base_url=studio.url, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    opened.goto("/")
-    expect(opened.get_by_role("button", name="Shortcuts")).to_be_visible()
-    yield opened
-    context.close()
-    assert errors == []
+    with watched(browser, studio.url) as opened:
+        yield opened
 
 
 def test_one_switch_drafts_and_one_key_makes_it_final(page: Page, axe: str) -> None:

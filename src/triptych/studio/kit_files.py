@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from triptych import __version__
+from triptych.imaging.workshop import Workshop
 from triptych.spec.clock import Clock
 from triptych.spec.errors import ConflictError
 from triptych.spec.image import UNKNOWN_COST, Size
@@ -22,21 +23,6 @@ from triptych.studio.service import Studio
 EncodedType = Literal["image/png", "image/jpeg", "image/webp"]
 TYPES: Mapping[FileType, EncodedType] = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 _ENDING_OF = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif", "image/avif": "avif"}
-
-
-class Workshop(Protocol):
-    """What is needed of imaging."""
-
-    async def reframe(
-        self,
-        data: bytes,
-        box: tuple[int, int, int, int] | None,
-        size: tuple[int, int],
-        media_type: EncodedType,
-        *,
-        quality: int | None = None,
-        recipe: str = "",
-    ) -> bytes: ...
 
 
 class ReceiptStore(Protocol):
