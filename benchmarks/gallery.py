@@ -1,7 +1,7 @@
 """How long searches of a gallery of 100,000 pictures take: `python benchmarks/gallery.py`; `--pictures N` for another size.
 
 Makes a SQLite database of that size in a temporary folder (or `--database postgresql://…`, which must be empty), then
-asks each query 20 times for the newest 100 and prints the median and the slowest, in milliseconds, with the count.
+asks each query in each order 20 times for its first 100 and prints the median and the slowest, in milliseconds, with the count.
 """
 
 import argparse
@@ -12,10 +12,11 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from triptych.spec.clock import SystemClock
-from triptych.spec.gallery import Marks
+from triptych.spec.gallery import GallerySearch, Marks, Order
 from triptych.spec.image import Cost
 from triptych.spec.records import PictureRecord, RunRecord, TileRecord
 from triptych.store.records import SqlRecordStore
@@ -45,7 +46,9 @@ QUERIES = (
     "", "fox", "fox kettle", "needle", "a", "fo", "model:seedream", "model:seedream fox", "stars:5", "stars:5 fox",
     "kept:yes cost:>0.03", "cost:>0.9", "ar:9:16 lamp", "ar:21:9", "project:rare", "after:2026-02 before:2026-03",
     "tag:final", "failed:yes", "failed:no needle", "ref:yes fox", "trash:yes",
+    "cost:>0.9 fox", "failed:yes fox", "failed:no fox", "trash:yes fox",
 )  # fmt: skip
+ORDERS: tuple[Order, ...] = ("newest", "oldest", "stars", "cost")
 ROUNDS = 20
 _START = 1_770_000_000_000
 _GAP_MS = 60_000
@@ -69,7 +72,7 @@ def _made(rng: random.Random, number: int) -> tuple[RunRecord, TileRecord, Pictu
     return run, tile, picture
 
 
-async def _fill(store: SqlRecordStore, pictures: int) -> None:
+async def fill(store: SqlRecordStore, pictures: int) -> None:
     rng = random.Random(7)  # noqa: S311 - made data, the same each time
     for start in range(0, pictures, 500):
         made = [_made(rng, number) for number in range(start, min(start + 500, pictures))]
@@ -81,18 +84,18 @@ async def _fill(store: SqlRecordStore, pictures: int) -> None:
         await store.gallery.restore(dict.fromkeys(names, marks))
 
 
-async def _measure(store: SqlRecordStore, query: str) -> dict[str, object]:
-    search = read_query(query).search
+async def _measure(store: SqlRecordStore, query: str, order: Order) -> dict[str, object]:
+    search = replace(read_query(query).search, order=order)
     took, counted = [], []
     for _ in range(ROUNDS):
         start = time.perf_counter()
         page = await store.gallery.page(search)
         took.append((time.perf_counter() - start) * 1000)
         start = time.perf_counter()
-        total = await store.gallery.count(search)
+        total = await store.gallery.count(search, start=page.start)
         counted.append((time.perf_counter() - start) * 1000)
     return {
-        "query": query, "found": total, "page": len(page.entries), "median_ms": round(statistics.median(took), 1),
+        "query": query, "order": order, "found": total, "page": len(page.entries), "median_ms": round(statistics.median(took), 1),
         "slowest_ms": round(max(took), 1), "count_median_ms": round(statistics.median(counted), 1),
     }  # fmt: skip
 
@@ -101,14 +104,17 @@ async def _run(database: str, pictures: int) -> None:
     store = await SqlRecordStore.open(database, SystemClock())
     try:
         start = time.perf_counter()
-        await _fill(store, pictures)
+        await fill(store, pictures)
         sys.stdout.write(f"{pictures:,} pictures written in {time.perf_counter() - start:.0f} s\n")
         for query in QUERIES:
-            sys.stdout.write(json.dumps(await _measure(store, query)) + "\n")
-        top = (await store.gallery.page(read_query("").search)).entries[0].seq
-        start = time.perf_counter()
-        await store.gallery.page(read_query("").search, start=top, skip=pictures - 50)
-        sys.stdout.write(f"jump to the end: {(time.perf_counter() - start) * 1000:.1f} ms\n")
+            for order in ORDERS:
+                sys.stdout.write(json.dumps(await _measure(store, query, order)) + "\n")
+        for order in ORDERS:
+            search = GallerySearch(order=order)
+            top = (await store.gallery.page(search)).start
+            start = time.perf_counter()
+            await store.gallery.page(search, start=top, skip=pictures - 50)
+            sys.stdout.write(f"jump to the end, {order} first: {(time.perf_counter() - start) * 1000:.1f} ms\n")
     finally:
         await store.close()
 

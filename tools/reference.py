@@ -10,8 +10,11 @@ from typing import Any
 
 import typer.main
 
+from triptych.catalog import load_cards
+from triptych.catalog.page import providers_page
 from triptych.cli.commands import app
 from triptych.config.reference import settings_page
+from triptych.providers import row_cards
 from triptych.server.errors import STATUS
 from triptych.spec import errors
 from triptych.spec.errors import TriptychError
@@ -32,6 +35,21 @@ def meanings() -> dict[str, str]:
     """What each error means, out of the drawing at the head of the module."""
     lines = (line.lstrip("│├└─ ").split(maxsplit=1) for line in (errors.__doc__ or "").splitlines())
     return {parts[0]: parts[1] for parts in lines if len(parts) == 2 and parts[0].endswith("Error")}
+
+
+HUB = (
+    ("node_away", "overloaded", "no", "the node never took the message: sending it again, here or elsewhere, is safe"),
+    (
+        "node_silent",
+        "ambiguous",
+        "unknown",
+        "the node took the message and gave no whole answer: it may have drawn the picture",
+    ),
+    ("superseded", "rejected", "no", "a younger process with the same key fetches the messages now"),
+    ("card_refused", "rejected", "no", "a card or a revocation that does not hold; `param` says why in one word"),
+    ("token_refused", "rejected", "no", "a token or an order for tokens that does not hold"),
+)
+"""What only a hub says, with what its errors in `triptych.hub` have."""
 
 
 def errors_page() -> str:
@@ -58,15 +76,23 @@ def errors_page() -> str:
         f"| `lost` | {STATUS['lost']} | `ambiguous` | unknown | under way when the server stopped |",
         f"| `forbidden` | {STATUS['forbidden']} | `rejected` | no | not from this machine, or not from this server's own page |",
         "",
+        "A hub answers with these as well:", "",
+        "| code | HTTP | class | billed | what it means |", "|---|---|---|---|---|",
+        *[f"| `{code}` | {STATUS[code]} | `{of}` | {billed} | {said} |" for code, of, billed, said in HUB],
+        "",
         "A provider that refuses *its* key is 424 and not 401: your key to this server is not what is wrong.", "",
+        "Clients of [the Gemini API](../guides/api.md#the-gemini-api) get the same as a `google.rpc.Status`: `error.code` is the HTTP status,",
+        "`details[0].reason` the code in capitals with `param` and `billed` beside it, and `triptych` as above. Where the wire has no such",
+        "status it is the nearest (402 and 424: 400 `FAILED_PRECONDITION`, 413: 400, 502: 503), and 409 `ABORTED` in place of 429 and 5xx where",
+        "`billed` is not `no`.", "",
     ])  # fmt: skip
 
 
 def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every command with its whole name, in the order of their names; groups are left out. Typer brings its own copy of
+    """Every command with its whole name, in the order of their names; groups that do nothing by themselves are left out. Typer brings its own copy of
     click, so the values are known by what they have and not by their class."""
     children = getattr(command, "commands", None)
-    if children is None:
+    if children is None or getattr(command, "invoke_without_command", False):
         yield path, command
     for name, child in sorted((children or {}).items()):
         yield from commands(child, f"{path} {name}")
@@ -112,17 +138,24 @@ def kit_page() -> str:
         "- `originals` are the pictures byte for byte as they are kept, which is what their receipts sign. Check one with",
         "  `triptych verify originals/NAME.receipt.jws originals/NAME.png`.",
         "- `left_out` are the formats that were not ready, and why.",
+        "- `alt` says in words what a file shows, for whoever cannot see it: as a person wrote it, else the first 120 letters of",
+        "  its prompt.",
         "- `sha256` is always of the file as it lies in the archive, content credentials and all.",
         "- Where content credentials are in a derived file, they name the original as the ingredient that it came of.",
-        "- With the recipe in the file, it is the XMP property `Recipe` in the name space `urn:triptych:recipe:1:`: a JSON text with the model,",
-        "  the request without pictures, the seed, and the hash of the original.", "",
+        "- With the recipe in the file, it is in a derived one the XMP property `Recipe` in the name space `urn:triptych:recipe:1:`: a JSON text",
+        "  with the model, the request without pictures, the seed, and the hash of the original. A file that is the original itself is not",
+        "  encoded anew: the same text stands [in a place of its own](../decisions/0028-recipe-in-the-file.md), and taken out again the bytes are",
+        "  those that the receipt signs. Where an original takes none, as of a picture made elsewhere, `recipe_in_file` is false.", "",
         "## Schema", "", "```json", json_schema().decode(), "```", "",
     ])  # fmt: skip
 
 
 def pages() -> dict[str, str]:
     """Every generated page by file name."""
-    return {"settings.md": settings_page(), "errors.md": errors_page(), "cli.md": cli_page(), "kit.md": kit_page()}
+    return {
+        "settings.md": settings_page(), "errors.md": errors_page(), "cli.md": cli_page(), "kit.md": kit_page(),
+        "providers.md": providers_page((*load_cards(), *row_cards())),
+    }  # fmt: skip
 
 
 def main() -> int:

@@ -104,6 +104,7 @@ class Emulator:
         self.default = Scenario()
         self.requests: list[Recorded] = []
         self.charges: list[Charge] = []
+        self.served: list[Picture] = []
         self.cut_connections = 0
         self.playlist = Playlist()
         self._used: list[Scenario] = []
@@ -153,6 +154,7 @@ class Emulator:
         self._used = []
         self.requests = []
         self.charges = []
+        self.served = []
         self.cut_connections = 0
 
     # What the server uses
@@ -246,7 +248,9 @@ class Call:
             draft=draft,
         )
         made = pictures.paint(subject, form, emulator.style)
-        return self._spoil(made, subject, form)
+        served = self._spoil(made, subject, form)
+        emulator.served.append(served)
+        return served
 
     def _spoil(self, made: Picture, subject: Subject, form: Format) -> Picture:
         fakes = {Kind.TEXT_AS_PNG: pictures.TEXT, Kind.SVG_AS_PNG: pictures.SVG}

@@ -30,8 +30,17 @@ def opened(data: bytes) -> Image.Image:
 
 def auth_of(emulator: Emulator, key: str | None = None) -> dict[str, str]:
     key = emulator.key if key is None else key
-    named = {"google": {"x-goog-api-key": key}, "aihorde": {"apikey": key}}
-    return named.get(emulator.name, {"Authorization": f"Bearer {key}"})
+    named = {
+        "google": {"x-goog-api-key": key},
+        "vertex": {"x-goog-api-key": key},
+        "aihorde": {"apikey": key},
+        "bfl": {"x-key": key},
+        "fal": {"Authorization": f"Key {key}"},
+        "ideogram": {"Api-Key": key},
+        "azure": {"api-key": key},
+    }
+    task = {"X-DashScope-Async": "enable"} if emulator.name == "alibaba" else {}
+    return named.get(emulator.name, {"Authorization": f"Bearer {key}", **task})
 
 
 async def ask(
@@ -81,8 +90,20 @@ SUBMITS: dict[str, tuple[str, dict[str, Any]]] = {
         {"model": "black-forest-labs/FLUX.1-schnell", "prompt": "otter", "width": 256, "height": 256},
     ),
     "aihorde": ("/generate/async", {"prompt": "otter", "models": ["stable_diffusion"], "params": {"width": 256}}),
+    "bfl": ("/v1/flux-2-pro", {"prompt": "otter", "width": 256, "height": 256}),
+    "fal": ("/fal-ai/flux/schnell", {"prompt": "otter", "image_size": {"width": 256, "height": 256}, "num_images": 2}),
+    "alibaba": (
+        "/services/aigc/image-generation/generation",
+        {
+            "model": "wan2.7-image",
+            "input": {"messages": [{"role": "user", "content": [{"text": "otter"}]}]},
+            "parameters": {"n": 1, "size": "1024*1024"},
+        },
+    ),
+    "replicate": ("/models/black-forest-labs/flux-dev/predictions", {"input": {"prompt": "otter"}}),
 }
-SYNCHRONOUS = [name for name in SUBMITS if name != "aihorde"]
+JOBS = ("aihorde", "alibaba", "bfl", "fal", "replicate")
+SYNCHRONOUS = [name for name in SUBMITS if name not in JOBS]
 
 
 def named(emulators: Emulators, name: str) -> Emulator:

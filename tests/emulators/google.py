@@ -1,11 +1,12 @@
-"""The Gemini API's image models: generateContent, streamGenerateContent and the model list, under /v1 and /v1beta.
+"""The Gemini API's image models: generateContent, streamGenerateContent and the model list, under /v1 and /v1beta; Vertex AI's, by a key of
+its express mode or at the address of a project.
 
 Source: google-genai 3.4 type definitions and the vendor's API reference, as of 2026-11.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.emulators.base import Call, Emulator, Refuse, Reply, fit_area, from_base64, json_reply, sse
 from tests.emulators.pictures import Picture, size_of
@@ -44,6 +45,9 @@ MODELS: dict[str, Card] = {
     ),
 }
 ADDRESS = re.compile(r"^/(?:v1|v1beta)/models/([^/:]+):(generateContent|streamGenerateContent)$")
+AT_VERTEX = re.compile(
+    r"^/v1(?:beta1)?(/projects/[^/]+/locations/[^/]+)?/publishers/google/models/([^/:]+):(generateContent|streamGenerateContent)$"
+)
 LISTING = re.compile(r"^/(?:v1|v1beta)/models(?:/([^/:]+))?$")
 INPUT_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 TOP = {
@@ -79,6 +83,7 @@ class Google(Emulator):
     key_env = "GEMINI_API_KEY"
     base_env = "TRIPTYCH_GOOGLE_BASE_URL"
     hue = 0.6
+    shapes: ClassVar[set[str]] = {"aspectRatio", "imageSize"}
     kinds = (
         STATUS_KINDS | PICTURE_KINDS | (STREAM_KINDS - {Kind.STREAM_FINAL_FIRST})
         | {Kind.REFUSAL, Kind.MODERATION_INPUT, Kind.MODERATION_FREE, Kind.QUOTA, Kind.WRONG_REGION, Kind.EMPTY_DATA}
@@ -226,7 +231,7 @@ class Google(Emulator):
         return data
 
     def _size(self, call: Call, card: Card, config: dict[str, Any], images: list[bytes]) -> tuple[tuple[int, int], str]:
-        known(call, config, {"aspectRatio", "imageSize"}, "generation_config.image_config")
+        known(call, config, self.shapes, "generation_config.image_config")
         ratio, tier = config.get("aspectRatio"), config.get("imageSize")
         if ratio is not None and ratio not in card.ratios:
             listed = ", ".join(f"'{one}'" for one in card.ratios)
@@ -237,6 +242,8 @@ class Google(Emulator):
                 call, 400, "INVALID_ARGUMENT", f"image_size '{tier}' is not supported by this model; it takes: {listed}"
             )
         side = SIDES[tier or "1K"]
+        if call.scenario.variant == "own_shape":
+            return fit_area(side * side, 16 / 9), tier or "1K"
         if ratio is None:
             last = size_of(images[-1]) if images else None
             wide, high = last or (1, 1)
@@ -348,6 +355,38 @@ class Google(Emulator):
         if start + size < len(rows):
             page["nextPageToken"] = str(start + size)
         return json_reply(page)
+
+
+class Vertex(Google):
+    """`express` needs the key, `project_url` the access token; the one is nothing at the other's address. There is no list of models."""
+
+    name = "vertex"
+    base_path = "/v1/publishers/google"
+    key = "AQ.EmulatorVertex0123456789abcdefghi"
+    key_env = "GOOGLE_VERTEX_API_KEY"
+    base_env = "TRIPTYCH_VERTEX_BASE_URL"
+    token = "ya29.emulator-vertex-0123456789abcdefghi"
+    shapes: ClassVar[set[str]] = Google.shapes | {"personGeneration", "prominentPeople", "imageOutputOptions"}
+    kinds = Google.kinds - {Kind.WRONG_REGION}
+
+    @property
+    def project_url(self) -> str:
+        return f"{self.url}/v1/projects/sunny-hill-1/locations/global/publishers/google"
+
+    def step(self, method: str, path: str) -> str:
+        return "submit" if method == "POST" and AT_VERTEX.match(path) else ""
+
+    def answer(self, call: Call) -> Reply:
+        found = AT_VERTEX.match(call.path)
+        if call.recorded.step != "submit" or found is None:
+            return Reply(404, b"<!DOCTYPE html><title>Error 404 (Not Found)!!1</title>", "text/html")
+        if found[1] is None:
+            self._authenticate(call)
+        elif call.bearer() != self.token or call.kind is Kind.WRONG_KEY:
+            text = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential."
+            raise error(call, 401, "UNAUTHENTICATED", text)
+        self._scripted(call)
+        return self._make(call, self._read(call, found[2]))
 
 
 def camel(value: Any) -> Any:

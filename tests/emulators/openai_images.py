@@ -44,6 +44,8 @@ MODELS: dict[str, Card] = {
     "chatgpt-image-latest": Card("1.5", TOKENS_15, free_size=False, image_out=32.0),
     "gpt-image-1-mini": Card("mini", TOKENS_MINI, free_size=False, text_in=2.0, image_in=2.5, image_out=8.0),
 }
+ENDS = dict.fromkeys(("gpt-image-1.5", "chatgpt-image-latest", "gpt-image-1-mini"), "2026-12-01")
+"""What `GET /v1/models` tells as `shutdown_date`: null for the others (OpenAI's page of deprecations)."""
 FIXED_SIZES = ("1024x1024", "1536x1024", "1024x1536")
 COMMON = {
     "prompt", "model", "n", "size", "quality", "background", "moderation", "output_format", "output_compression",
@@ -140,7 +142,10 @@ class OpenAI(Emulator):
             )
         if kind in (Kind.NO_CREDIT, Kind.QUOTA):
             text = "You exceeded your current quota, please check your plan and billing details."
-            raise error(call, 429, text, code="insufficient_quota", kind="insufficient_quota")
+            raise error(
+                call, 429, text, code=call.scenario.reason or "insufficient_quota",
+                kind="insufficient_quota" if not call.scenario.reason else "invalid_request_error",
+            )  # fmt: skip
         if kind is Kind.WRONG_REGION:
             text = "Country, region, or territory not supported"
             raise error(call, 403, text, code="unsupported_country_region_territory", kind="request_forbidden")
@@ -335,7 +340,10 @@ class OpenAI(Emulator):
         return json_reply(answer, headers=headers_of(call))
 
     def _models(self, call: Call) -> Reply:
-        rows = [{"id": name, "object": "model", "created": EPOCH, "owned_by": "system"} for name in MODELS]
+        rows = [
+            {"id": name, "object": "model", "created": EPOCH, "owned_by": "system", "shutdown_date": ENDS.get(name)}
+            for name in MODELS
+        ]
         if call.path == "/v1/models":
             return json_reply({"object": "list", "data": rows}, headers=headers_of(call))
         name = call.path.removeprefix("/v1/models/")

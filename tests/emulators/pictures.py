@@ -8,7 +8,7 @@ import hashlib
 import io
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -182,6 +182,20 @@ def size_of(data: bytes) -> tuple[int, int] | None:
             return image.size
     except (OSError, ValueError):
         return None
+
+
+def repainted(before: bytes, drawn: Picture, mask: bytes) -> Picture:
+    """The drawn picture where a mask is bright, the one before elsewhere. What its pixels would let through does not count."""
+    with (
+        Image.open(io.BytesIO(drawn.data)) as new,
+        Image.open(io.BytesIO(before)) as old,
+        Image.open(io.BytesIO(mask)) as shade,
+    ):
+        size = new.size
+        whole = Image.composite(new.convert("RGB"), old.convert("RGB").resize(size), shade.convert("L").resize(size))
+        out = io.BytesIO()
+        whole.save(out, new.format or "PNG")
+    return replace(drawn, data=out.getvalue())
 
 
 def has_alpha(data: bytes) -> bool:

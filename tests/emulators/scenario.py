@@ -127,11 +127,11 @@ class Gate:
     def released(self) -> bool:
         return self._released.done()
 
-    def wait_reached(self, timeout: float = 30.0) -> None:
+    def wait_reached(self, timeout: float = 60.0) -> None:
         """Blocks a test without a loop of its own until a request stands at the gate."""
         self._reached.result(timeout)
 
-    async def reached(self, timeout: float = 30.0) -> None:
+    async def reached(self, timeout: float = 60.0) -> None:
         async with asyncio.timeout(timeout):
             await asyncio.shield(asyncio.wrap_future(self._reached))
 

@@ -5,7 +5,8 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -218,7 +219,7 @@ class Harness:
 
     def start(self) -> None:
         self._thread.start()
-        for _ in range(500):
+        for _ in range(6000):
             if self._server.started or not self._thread.is_alive():
                 break
             self._thread.join(0.01)
@@ -227,7 +228,7 @@ class Harness:
 
     def stop(self) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
         for listener in self._sockets:
             listener.close()
 
@@ -235,8 +236,13 @@ class Harness:
         self._server.run(sockets=self._sockets)
 
 
-def closed_port() -> int:
-    """A port of loopback where nobody listens: a connection to it is refused."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def held_port() -> Iterator[int]:
+    """A port of loopback where nobody listens, which no other program is given meanwhile: a connection to it is refused until a server that
+    is told this number listens there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as held:
+        held.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as servers do, so that one of them can have it beside this
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])

@@ -5,6 +5,7 @@ import datetime as dt
 import socket
 import ssl
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -39,15 +40,20 @@ SESSION = "X-Triptych-Session"
 FINAL = {"done", "blocked", "failed", "cancelled", "lost"}
 
 
+NOON_MS = 1_795_348_800_000
+"""Of 22 November 2026, UTC: the day on which every server here begins, far from a midnight and from the end of a month or a model."""
+_BEGUN = time.monotonic()
+
+
 class HurriedClock(SystemClock):
-    """Time in which every wait is over at once: what would be waited is added to the clock."""
+    """Time in which every wait is over at once: what would be waited is added to the clock. It begins on a day of its own."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
         self.waits: list[float] = []
 
     def now_ms(self) -> int:
-        return super().now_ms() + round(self.ahead * 1000)
+        return NOON_MS + round((time.monotonic() - _BEGUN + self.ahead) * 1000)
 
     def monotonic(self) -> float:
         return super().monotonic() + self.ahead
@@ -105,12 +111,12 @@ class Loop:
     def start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
-    def run(self, work: Coroutine[Any, Any, T], timeout: float = 30.0) -> T:
+    def run(self, work: Coroutine[Any, Any, T], timeout: float = 90.0) -> T:
         return self.start(work).result(timeout)
 
     def stop(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self.loop.close()
 
 
@@ -182,12 +188,21 @@ models = [
 def environment(emulators: Emulators) -> dict[str, str]:
     """Keys and addresses as a user would set them."""
     providers = {"google": emulators.google, "bytedance": emulators.ark, "xai": emulators.xai,
-                 "openai": emulators.openai, "together": emulators.together, "aihorde": emulators.aihorde}  # fmt: skip
+                 "openai": emulators.openai, "together": emulators.together, "aihorde": emulators.aihorde,
+                 "bfl": emulators.bfl, "fal": emulators.fal, "replicate": emulators.replicate,
+                 "stability": emulators.stability, "ideogram": emulators.ideogram,
+                 "recraft": emulators.recraft, "minimax": emulators.minimax, "alibaba": emulators.alibaba,
+                 "huggingface": emulators.huggingface, "openrouter": emulators.openrouter,
+                 "fireworks": emulators.fireworks, "vertex": emulators.vertex, "tokenhub": emulators.tokenhub}  # fmt: skip
     found = {f"TRIPTYCH_{name.upper()}_BASE_URL": one.base_url for name, one in providers.items()}
     found |= {
         "GEMINI_API_KEY": emulators.google.key, "ARK_API_KEY": emulators.ark.key, "XAI_API_KEY": emulators.xai.key,
         "OPENAI_API_KEY": emulators.openai.key, "RELAY_API_KEY": emulators.relay.key,
-        "TOGETHER_API_KEY": emulators.together.key,
+        "TOGETHER_API_KEY": emulators.together.key, "BFL_API_KEY": emulators.bfl.key,
+        "FAL_KEY": emulators.fal.key, "STABILITY_API_KEY": emulators.stability.key, "REPLICATE_API_TOKEN": emulators.replicate.key,
+        "IDEOGRAM_API_KEY": emulators.ideogram.key, "MINIMAX_API_KEY": emulators.minimax.key, "DASHSCOPE_API_KEY": emulators.alibaba.key, "RECRAFT_API_TOKEN": emulators.recraft.key,
+        "FIREWORKS_API_KEY": emulators.fireworks.key, "HF_TOKEN": emulators.huggingface.key, "OPENROUTER_API_KEY": emulators.openrouter.key,
+        "GOOGLE_VERTEX_API_KEY": emulators.vertex.key, "TENCENT_TOKENHUB_API_KEY": emulators.tokenhub.key,
     }  # fmt: skip
     return found
 
@@ -209,7 +224,7 @@ class Place:
         self._server: uvicorn.Server | None = None
         self._serving: Future[None] | None = None
         self.port = 0
-        self.http = httpx.Client(timeout=30, trust_env=False)
+        self.http = httpx.Client(timeout=90, trust_env=False)
         self._sdk: OpenAI | None = None
         self._threads = ThreadPoolExecutor(16)
 
@@ -261,12 +276,12 @@ class Place:
         assert self._server is not None
         assert self._serving is not None
         self.http.close()
-        self.http = httpx.Client(timeout=30, trust_env=False)
+        self.http = httpx.Client(timeout=90, trust_env=False)
         if self._sdk is not None:
             self._sdk.close()
             self._sdk = None
         self._server.should_exit = True
-        self._serving.result(20)
+        self._serving.result(60)
         self.loop.run(self.app.close())
         self._app = None
 
@@ -281,7 +296,7 @@ class Place:
 
         self.loop.run(cut())
         self._server.should_exit = True
-        self._serving.result(20)
+        self._serving.result(60)
         self.loop.run(self.app.client.close())
         self.loop.run(self.app.workshop.close())
         self._app = None
@@ -312,7 +327,7 @@ class Place:
     def sdk(self) -> OpenAI:
         """The official client, retries and all."""
         if self._sdk is None:
-            self._sdk = OpenAI(base_url=f"{self.url}/v1", api_key="a-program-of-mine", max_retries=2, timeout=30)
+            self._sdk = OpenAI(base_url=f"{self.url}/v1", api_key="a-program-of-mine", max_retries=2, timeout=90)
         return self._sdk
 
     def start_thread(self, work: Callable[[], T]) -> "Future[T]":
@@ -343,7 +358,7 @@ class Place:
         """The tile once it is over, as the page gets it."""
 
         async def wait() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await self.app.studio.wait(tile_id)
 
         self.do(wait())
@@ -362,7 +377,7 @@ class Place:
         """The tile as soon as it is in a certain state."""
 
         async def wait() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while True:
                     view = await self.app.studio.tile(tile_id)
                     if reached(dict(view.json)):

@@ -1,5 +1,6 @@
 """Bad input: a clear error that names the field and the way out; nothing is lost and nothing is spent."""
 
+import base64
 import io
 import json
 import socket
@@ -134,7 +135,7 @@ def test_a_hundred_megabytes_are_refused_before_they_are_sent(place: Place) -> N
         ("/v1/images/generations", ""),
     ):
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{place.port}\r\n{token}Content-Length: {size}\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", place.port), timeout=5) as raw:
+        with socket.create_connection(("127.0.0.1", place.port), timeout=60) as raw:
             raw.sendall(head.encode() + b"x" * 1000)
             answer = b""
             while not answer.endswith(b"}}}"):
@@ -337,6 +338,19 @@ def test_an_edit_that_is_no_form(place: Place, headers: dict[str, str], body: by
     refused(answer, 400, "bad_request", param)
 
 
+def test_a_picture_that_would_be_left_out_is_refused_before_anything_is_spent(place: Place) -> None:
+    uri = "data:image/png;base64," + base64.b64encode(png()).decode()
+    for name, value in (("image", uri), ("image", [uri]), ("mask", uri), ("input_references", [{"image_url": uri}])):
+        error = refused(generate(place, model=OPENAI, prompt="x", **{name: value}), 400, "bad_request", name)
+        assert "POST /v1/images/edits" in error["message"]
+    files = {"image": ("a.png", png(), "image/png")}
+    answer = place.http.post(
+        f"{place.url}/v1/images/edits", data={"model": OPENAI, "prompt": "x", "mask": uri}, files=files
+    )
+    refused(answer, 400, "bad_request", "mask")
+    untouched(place.emulators)
+
+
 def test_too_many_pictures(place: Place) -> None:
     files = [("image[]", (f"{number}.png", png(), "image/png")) for number in range(20)]
     answer = place.http.post(f"{place.url}/v1/images/edits", data={"model": OPENAI, "prompt": "x"}, files=files)
@@ -347,7 +361,7 @@ def test_too_many_pictures(place: Place) -> None:
 
 def test_a_client_that_hangs_up_while_it_sends_harms_nobody(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
     head = f"POST /v1/images/generations HTTP/1.1\r\nHost: 127.0.0.1:{place.port}\r\nContent-Length: 5000\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", place.port), timeout=5) as raw:
+    with socket.create_connection(("127.0.0.1", place.port), timeout=60) as raw:
         raw.sendall(head.encode() + b'{"prompt": "half')
     assert place.get("/healthz").json() == {"status": "ok"}
     out = capfd.readouterr()

@@ -34,7 +34,7 @@ def test_each_turn_goes_on_from_the_one_before(place: Place) -> None:
     second = turn(place, "make it night", first)
     third = turn(place, "add a cup", second)
     assert [tile["state"] for tile in (first, second, third)] == ["done"] * 3
-    assert "turns" not in notes(third)
+    assert notes(third)["turns"] == "native"
     contents = sent(place)[-1]["contents"]
     assert [one["role"] for one in contents] == ["user", "model", "user", "model", "user"]
     assert [one["parts"][0]["text"] for one in contents[::2]] == ["a kettle", "make it night", "add a cup"]
@@ -90,7 +90,7 @@ def test_a_retry_has_the_turns_too_and_a_model_without_them_says_so(place: Place
     second = turn(place, "make it night", place.make("a kettle", SIGNING))
     again = place.ended(place.post(f"/api/tiles/{second['id']}/retry", {}).json()["id"])
     assert [len(one["contents"]) for one in sent(place)] == [1, 3, 3]
-    assert "turns" not in notes(again)
+    assert notes(again)["turns"] == "native"
     added = place.ended(place.post(f"/api/runs/{second['run']}/tiles", {"model": XAI}).json()["id"])
     assert notes(added)["turns"] == "adjusted"
 

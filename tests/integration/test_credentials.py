@@ -21,6 +21,7 @@ from triptych.cli.generate import write_new
 from triptych.cli.verify import credentials_of
 from triptych.imaging.bare import bare, has_credentials
 from triptych.imaging.credentials import installed
+from triptych.imaging.recipe import recipe_in, with_recipe
 from triptych.imaging.workshop import Workshop
 from triptych.network.receipt import read
 from triptych.network.verify import Evidence, verify
@@ -68,7 +69,7 @@ def test_the_file_and_its_receipt_hold_together(own_place: Place, form: str) -> 
     said = verdicts(beside.content, home.content)
     assert said["image home"] == (
         "proved",
-        "It is output 1, byte for byte, once its content credentials are taken out.",
+        "It is output 1, byte for byte, once its content credentials and its recipe are taken out.",
     )
     assert said["credentials home"][0] == "proved", said
     assert verdicts(beside.content, kept)["image home"] == ("proved", "It is output 1, byte for byte.")
@@ -81,8 +82,10 @@ def test_the_file_and_its_receipt_hold_together(own_place: Place, form: str) -> 
     (first,) = told["assertions"]["c2pa.actions.v2"]["actions"]
     assert (first["action"], first["softwareAgent"]["name"]) == ("c2pa.created", "woodcut")
     assert first["digitalSourceType"].endswith("/algorithmicMedia"), "a painter is no AI"
-    words = json.dumps(told) + home.content.decode("latin-1")
-    assert not any(word in words for word in ("kettle", "unheard", "brass"))
+    assert not any(word in json.dumps(told) for word in ("kettle", "unheard", "brass"))
+    assert home.headers["x-triptych-recipe"] == "embedded"
+    said_there = json.loads(recipe_in(home.content) or "")
+    assert (said_there["model"], said_there["request"]["prompt"]) == (DEMO, PROMPT)
 
 
 @needed
@@ -106,17 +109,43 @@ def test_another_receipt_and_a_receipt_of_another_picture_are_told(own_place: Pl
     assert verdicts(other, files[first])["image home"][0] == "FALSE"
 
 
+@FORMATS
+def test_a_recipe_needs_no_package_and_the_file_is_still_the_signed_one(own_place: Place, form: str) -> None:
+    (own_place.data / "triptych.toml").write_text("content_credentials = false\n")
+    place = own_place.open()
+    name, kept = made(place, output_format=form)
+    home = place.get(f"/api/images/{name}?download=1")
+    assert (home.headers["x-triptych-content-credentials"], home.headers["x-triptych-recipe"]) == ("off", "embedded")
+    assert (bare(home.content), json.loads(recipe_in(home.content) or "")["request"]["prompt"]) == (kept, PROMPT)
+    said = verdicts(place.get(f"/api/images/{name}/receipt").content, home.content)
+    assert said["image home"] == ("proved", "It is output 1, byte for byte, once its recipe is taken out.")
+    assert "credentials home" not in said
+
+
+@needed
+def test_content_credentials_go_in_without_a_recipe(own_place: Place) -> None:
+    (own_place.data / "triptych.toml").write_text("recipe_in_files = false\n")
+    place = own_place.open()
+    name, kept = made(place)
+    home = place.get(f"/api/images/{name}?download=1")
+    assert (home.headers["x-triptych-recipe"], recipe_in(home.content), bare(home.content)) == ("none", None, kept)
+    assert not any(word in home.content.decode("latin-1") for word in ("kettle", "unheard", "brass"))
+    said = verdicts(place.get(f"/api/images/{name}/receipt").content, home.content)
+    assert said["image home"][1].endswith(", once its content credentials are taken out.")
+
+
 @pytest.mark.parametrize("why", ["off", "not_installed"])
-def test_without_them_the_file_is_the_kept_one(own_place: Place, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if why == "off":
-        (own_place.data / "triptych.toml").write_text("content_credentials = false\n")
-    else:
+def test_without_either_the_file_is_the_kept_one(own_place: Place, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    off = "recipe_in_files = false\n"
+    (own_place.data / "triptych.toml").write_text(f"{off}content_credentials = {'false' if why == 'off' else 'true'}\n")
+    if why == "not_installed":
         without = partial(Credentials, installed=lambda: False)
         monkeypatch.setattr("triptych.app.credentials.Credentials", without)
     place = own_place.open()
     name, kept = made(place)
     home = place.get(f"/api/images/{name}?download=1")
     assert (home.headers["x-triptych-content-credentials"], home.content) == (why, kept)
+    assert home.headers["x-triptych-recipe"] == "none"
     assert verdicts(place.get(f"/api/images/{name}/receipt").content, home.content)["image home"][0] == "proved"
 
 
@@ -142,6 +171,7 @@ def test_the_command_writes_the_receipt_beside_the_picture(cli: Cli, tmp_path: P
     checked = cli("verify", str(beside), str(path), "--json")
     lines = {line["what"]: line["verdict"] for line in json.loads(checked.out)["lines"]}
     assert (checked.code, lines[f"image {path}"], lines["signature"]) == (0, "proved", "proved")
+    assert json.loads(recipe_in(path.read_bytes()) or "")["request"]["prompt"] == PROMPT
     if installed():
         assert (lines[f"credentials {path}"], has_credentials(path.read_bytes())) == ("proved", True)
     assert "content credentials" in cli("doctor").out
@@ -244,6 +274,25 @@ async def test_a_broken_manifest_loses_no_picture(intake: Intake, tmp_path: Path
     assert lines["image home"][0] == "proved"
     assert home.credentials in {"embedded", "failed"}
     assert home.data == data or bare(home.data) == bare(data)
+
+
+@needed
+async def test_a_recipe_never_breaks_a_providers_own_credentials(intake: Intake, tmp_path: Path) -> None:
+    signed = upstream(tmp_path, picture())
+    (kept,) = (await taken_in(intake, signed)).pictures
+    assert intake._credentials is not None
+    off = replace(intake._credentials, on=False)
+    home = await off.deliver(TILE, kept, signed, None, is_ai=True)
+    assert (home.data, home.credentials, home.recipe) == (signed, "off", False)
+
+
+async def test_a_file_that_came_with_a_recipe_goes_as_it_came(intake: Intake) -> None:
+    came = with_recipe(picture(), "{}")
+    assert came is not None
+    (kept,) = (await taken_in(intake, came)).pictures
+    assert intake._credentials is not None
+    home = await intake._credentials.deliver(TILE, kept, came, None, is_ai=True)
+    assert (home.data, home.recipe) == (came, False)
 
 
 async def test_a_picture_without_any_says_nothing_of_it(intake: Intake) -> None:

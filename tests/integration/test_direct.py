@@ -37,7 +37,7 @@ def emulator(emulators: Emulators, name: str) -> Emulator:
 
 def run(command: list[str], folder: Path, call: dict[str, Any], key: str) -> str:
     environment = {"PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1", **({call["env"]: key} if call["env"] else {})}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

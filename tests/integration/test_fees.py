@@ -84,7 +84,7 @@ def test_a_fee_is_said_before_booked_apart_and_proved(dear: Place) -> None:
     assert (whole["spent_micro_usd"], whole["fee_micro_usd"], whole["reserved_micro_usd"]) == (20_800, FEE, 0)
     said = receipt_of(dear, tile["id"])
     assert (said["fee_micro_usd"], said["attempts"][0]["fee_micro_usd"]) == (FEE, FEE)
-    free = dear.make("a kettle", "demo/woodcut")
+    free = dear.make("a kettle --size 64x64", "demo/woodcut")
     assert (free["fee_micro_usd"], books(dear)["fees"]) == (0, FEE)
     dear.close()
     assert fee_lines(dear.data) == [

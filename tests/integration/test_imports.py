@@ -6,6 +6,9 @@ from typing import Any
 from tests.integration.place import Place
 from tests.unit.test_provenance import GRAPH, JOB, PROMPT, WEBUI, png
 
+from triptych.app.credentials import hand_over
+from triptych.imaging.recipe import recipe_in, with_recipe
+
 GPT = "openai/gpt-image-2"
 KETTLE = f"{PROMPT} Job ID: {JOB}"
 
@@ -101,3 +104,45 @@ def test_a_picture_that_says_nothing_has_the_name_of_its_file(place: Place) -> N
         "a {red, green} kite",
         "18446744073709551615",
     )
+
+
+def test_a_picture_that_was_taken_home_comes_back_with_its_recipe(place: Place) -> None:
+    """Downloaded and dropped in again: a tile with the prompt, settings and seed, whose model is named."""
+    made = place.make(
+        "a lantern {over} stones --ar 3:2 --seed 7 --no fog".replace("{", "\\{").replace("}", "\\}"), "demo/aurora"
+    )
+    home = place.get(f"{made['images'][0]['url']}?download=1")
+    assert home.headers["x-triptych-recipe"] == "embedded"
+    back = take(place, home.content, name="lantern.png")
+    tile, run = back["tile"], back["run"]
+    assert (tile["name"], tile["prompt"]) == ("Triptych elsewhere", "a lantern {over} stones")
+    assert (tile["imported"]["model"], tile["imported"]["seed"]) == ("demo/aurora", "7")
+    asked = place.get(f"/api/tiles/{tile['id']}").json()["request"]
+    was = place.get(f"/api/tiles/{made['id']}").json()["request"]
+    assert asked == {name: value for name, value in was.items() if name != "previews"}
+    again = place.ended(place.post(f"/api/runs/{run['id']}/tiles", {"model": "demo/aurora"}).json()["id"])
+    assert place.get(again["images"][0]["url"]).content == place.get(made["images"][0]["url"]).content
+    handed = place.get(f"{tile['images'][0]['url']}?download=1")
+    assert (handed.content, handed.headers["x-triptych-recipe"]) == (home.content, "none"), "not ours to write in"
+
+
+def test_no_recipe_is_in_the_files_of_a_blind_row_before_the_pick(place: Place) -> None:
+    row = place.start("a quince --blind", "demo/aurora", "demo/woodcut")
+    for tile in row["tiles"]:
+        place.ended(tile["id"])  # they are told of together
+    first, second = (place.tile(tile["id"])["images"][0]["id"] for tile in row["tiles"])
+    record = place.do(place.app.studio.pictures.record(first))
+    given = place.do(hand_over(place.app.studio, place.app.store.receipts, record.id))
+    assert (given.file.recipe, recipe_in(given.file.data), b"quince" in given.file.data) == (False, None, False)
+    place.post("/api/picks", {"pictures": [first, second], "winner": 0})
+    shown = place.get(f"/api/images/{first}?download=1")
+    assert (shown.headers["x-triptych-recipe"], b"quince" in shown.content) == ("embedded", True)
+
+
+def test_a_recipe_that_is_made_to_break_it_is_a_picture_all_the_same(place: Place) -> None:
+    request = '{"prompt":"a \\ud800 fox","quality":"\\udfff","iw":NaN,"chaos":1e999,"n":-1,"knobs":{"stop":-Infinity,"models":"x"}}'
+    data = with_recipe(png(), f'{{"triptych":"recipe/1","model":"\\ud800","seed":1e400,"request":{request}}}')
+    assert data is not None
+    tile = take(place, data)["tile"]
+    assert (tile["name"], tile["state"]) == ("Triptych elsewhere", "done")
+    assert "fox" in tile["prompt"]

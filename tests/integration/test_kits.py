@@ -12,7 +12,9 @@ from PIL import Image
 from tests.integration.place import Place
 from tests.integration.test_picks import MODELS, pictures_of
 
+from triptych.imaging.bare import bare
 from triptych.imaging.credentials import installed
+from triptych.imaging.recipe import recipe_in
 from triptych.network.receipt import read
 from triptych.network.verify import Evidence, verify
 from triptych.studio.kit_sidecar import Sidecar
@@ -76,6 +78,24 @@ def test_the_sidecar_says_which_file_is_signed_and_the_receipt_lies_beside_it(pl
     assert all("/" not in name for name in bare.namelist())
 
 
+def test_every_file_is_told_in_words_and_every_page_of_a_change(place: Place) -> None:
+    since = place.app.bus.last_id()
+    kit = kit_of(place, f"a lighthouse {'far out ' * 30}at sea", "1x1", "16x9")
+    _, side = exported(place, kit)
+    assert {each["alt"] for each in side["files"]} == {f"a lighthouse {'far out ' * 30}"[:120].strip()}
+    picture = kit["picture"]["id"]
+    place.send("PATCH", "/api/gallery", {"pictures": [picture], "alt": "A white tower in spray,\nseen from a boat"})
+    _, side = exported(place, kit)
+    assert {each["alt"] for each in side["files"]} == {"A white tower in spray, seen from a boat"}
+    place.send("PATCH", f"/api/kits/{kit['id']}", {"name": "Harbour"})
+    place.send("DELETE", f"/api/kits/{kit['id']}")
+    told = [event for event in place.events(since) if event["type"] == "kit"]
+    assert told == [
+        {"type": "kit", "id": kit["id"], "version": version, "votes": False}
+        for version in (kit["version"], kit["version"] + 1, None)
+    ]
+
+
 def test_the_recipe_can_be_switched_off(place: Place) -> None:
     kit = kit_of(place, "a lantern over stones", "1x1")
     with_it, side = exported(place, kit, credentials="0")
@@ -132,6 +152,12 @@ def test_a_file_that_is_as_it_came_stays_the_signed_one(place: Place) -> None:
     assert side["files"][0]["signed"] is True
     assert side["files"][0]["derived"] is None
     assert hashlib.sha256(archive.read(side["files"][0]["file"])).hexdigest() == side["originals"][0]["sha256"]
+    for credentials in "01":  # the recipe is put beside the pixels, which stay as they are signed
+        archive, side = exported(place, same, type=kind, credentials=credentials)
+        told, file = side["files"][0], archive.read(side["files"][0]["file"])
+        assert (told["signed"], told["derived"], told["recipe_in_file"]) == (True, None, True)
+        assert json.loads(recipe_in(file) or "")["request"]["prompt"] == "a plain square"
+        assert hashlib.sha256(bare(file)).hexdigest() == side["originals"][0]["sha256"]
 
 
 def test_the_focus_moves_the_window_and_is_held_to_the_picture(place: Place) -> None:

@@ -6,8 +6,11 @@ import io
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
+from tests.emulators import Form
 from tests.integration.place import Place
+from tests.integration.test_bad_input import refused, untouched
 from tests.integration.test_openai_sdk import GOOGLE, OPENAI, extra, hole, png
 
 from triptych.network.check_images import image_lines
@@ -70,3 +73,81 @@ def test_with_a_model_that_takes_masks_the_outside_can_be_kept_exactly(place: Pl
     outside = np.asarray(Image.open(io.BytesIO(hole())).getchannel("A")) == 255
     made, given = pixels(place.get(exact["images"][0]["url"]).content), pixels(png())
     assert (made[outside] == given[outside]).all()
+
+
+def grey(*, background: int, middle: int) -> bytes:
+    """A mask as other programs write it: grey, without transparency."""
+    image = Image.new("L", (64, 48), background)
+    image.paste(middle, (16, 12, 32, 24))
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def opaque() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGBA", (64, 48), (0, 0, 0, 255)).save(out, "PNG")
+    return out.getvalue()
+
+
+def asked(place: Place, mask: bytes, model: str) -> dict[str, Any]:
+    source, given = (place.upload(data)["sha256"] for data in (png(), mask))
+    return {"text": "a boat", "models": [model], "images": [{"sha256": source, "role": "edit"}], "mask": given}
+
+
+def test_a_mask_in_black_and_white_is_read_by_its_brightness_and_that_is_said(place: Place) -> None:
+    body = asked(place, grey(background=0, middle=255), GOOGLE)
+    plan = place.post("/api/plan", body).json()
+    assert (plan["allowed"], [note["token"] for note in plan["notes"]]) == (True, ["mask"])
+    assert "what is white in it is changed" in plan["notes"][0]["message"]
+    tile = place.make("a boat", GOOGLE, images=body["images"], mask=body["mask"])
+    made, given = pixels(place.get(tile["images"][0]["url"]).content), pixels(png())
+    inside = np.asarray(Image.open(io.BytesIO(grey(background=0, middle=255)))) == 255
+    assert (made[~inside] == given[~inside]).all()
+    assert (made[inside] != given[inside]).any()
+    run = place.get(f"/api/runs/{tile['run']}").json()
+    assert "what is white in it is changed" in run["notes"][0]["message"]
+    assert run["settings"]["mask"] != body["mask"]  # what is kept, and opened again, has transparency
+
+
+def test_a_model_that_takes_masks_gets_a_grey_one_as_transparency(place: Place) -> None:
+    body = asked(place, grey(background=0, middle=255), OPENAI)
+    place.make("a boat", OPENAI, images=body["images"], mask=body["mask"])
+    form = place.emulators.openai.submits[-1].body
+    assert isinstance(form, Form)
+    sent = form.file("mask")
+    assert sent is not None
+    alpha = np.asarray(Image.open(io.BytesIO(sent.data)).getchannel("A"))
+    assert (alpha[12:24, 16:32] == 0).all()
+    assert (alpha == 0).sum() == 12 * 16
+
+
+@pytest.mark.parametrize("mask", [opaque(), grey(background=0, middle=0)], ids=["opaque", "black"])
+@pytest.mark.parametrize("model", [OPENAI, GOOGLE])
+def test_a_mask_that_changes_nothing_is_refused_before_anything_is_sent(place: Place, mask: bytes, model: str) -> None:
+    body = asked(place, mask, model)
+    error = refused(place.post("/api/runs", body), 400, "bad_request", "mask")
+    assert "nothing of the picture would be changed" in error["message"]
+    plan = place.post("/api/plan", body).json()
+    assert plan["allowed"] is False
+    assert "nothing of the picture would be changed" in plan["reason"]
+    untouched(place.emulators)
+
+
+def test_a_mask_over_the_whole_picture_is_told(place: Place) -> None:
+    body = asked(place, grey(background=255, middle=255), OPENAI)
+    plan = place.post("/api/plan", body).json()
+    assert plan["allowed"] is True
+    assert plan["notes"][-1]["message"] == "The mask covers the whole picture: all of it may change."
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [(grey(background=0, middle=255), "no alpha channel"), (opaque(), "transparent nowhere")], ids=["grey", "opaque"],
+)  # fmt: skip
+def test_by_the_api_of_openai_only_transparency_counts(place: Place, mask: bytes, said: str) -> None:
+    files = {"image": ("a.png", png(), "image/png"), "mask": ("m.png", mask, "image/png")}
+    answer = place.http.post(f"{place.url}/v1/images/edits", data={"model": GOOGLE, "prompt": "x"}, files=files)
+    error = refused(answer, 400, "bad_request", "mask")
+    assert said in error["message"]
+    untouched(place.emulators)

@@ -181,6 +181,12 @@ def test_the_list_of_models(place: Place) -> None:
     assert one.id == GOOGLE
     assert one.model_extra is not None
     assert one.model_extra["triptych"]["lane"] == "commercial"
+    takes = one.model_extra["triptych"]["parameters"]
+    assert (takes["aspect_ratio"]["type"], takes["seed"]["type"], takes["mask"]) == (
+        "enum", "range", {"type": "flag", "native": False},
+    )  # fmt: skip
+    assert "size" not in takes
+    assert place.sdk.models.retrieve("demo/aurora").triptych["parameters"]["size"]["type"] == "range"  # type: ignore[attr-defined]
 
 
 def test_a_model_that_nobody_knows(place: Place) -> None:
@@ -268,7 +274,7 @@ def test_a_key_whose_call_is_at_work_is_not_started_again(place: Place) -> None:
     assert "still at work" in busy.value.message
     assert busy.value.response.headers["retry-after"]
     gate.release()
-    done, later = first.result(20), order()
+    done, later = first.result(60), order()
     assert later.text == done.text
     assert later.headers["idempotent-replayed"] == "true"
     assert len(place.emulators.openai.submits) == 1

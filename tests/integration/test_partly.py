@@ -27,7 +27,7 @@ def stopped_after_two(place: Place, **more: Any) -> httpx.Response:
     place.until(tile, lambda now: len(now["images"]) == 2)
     assert place.post(f"/api/tiles/{tile}/cancel").status_code in {200, 202, 204}
     gate.release()
-    return answer.result(30)
+    return answer.result(60)
 
 
 def events(answer: httpx.Response) -> list[tuple[str, dict[str, Any]]]:

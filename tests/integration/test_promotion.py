@@ -66,7 +66,7 @@ def test_another_model_makes_the_final_and_the_offers_have_prices(place: Place) 
 
 
 def test_the_seed_goes_along_where_the_model_keeps_to_seeds(place: Place) -> None:
-    first, second = draft(place, "a pier --n 2", AURORA)
+    first, second = draft(place, "a pier --n 2 --size 256x256", AURORA)
     asked = [place.get(f"/api/tiles/{tile['id']}").json()["request"].get("seed") for tile in (first, second)]
     assert asked[1] is not None  # the second of a painter is derived, so that it differs
     made = final(place, second)
@@ -92,6 +92,14 @@ def test_a_blind_row_of_drafts_tells_nothing_of_its_models(place: Place) -> None
     assert [tile["draft"] for tile in place.get(f"/api/runs/{run['id']}").json()["tiles"]] == [None, None]
     settings = place.get(f"/api/runs/{run['id']}").json()["settings"]
     assert "drafts" not in settings
+    for tile in run["tiles"]:
+        path = f"/api/tiles/{tile['id']}/promote"
+        for refused in (place.get(path), place.post(path, {})):
+            assert (refused.status_code, refused.json()["error"]["param"]) == (409, "id")
+            assert [name for name in ("gpt-", "GPT", "gemini", "aurora") if name in refused.text] == []
+    place.post(f"/api/runs/{run['id']}/open", {})
+    assert [place.get(f"/api/tiles/{tile['id']}/promote").json()["own"] for tile in
+            place.get(f"/api/runs/{run['id']}").json()["tiles"]] == list(MODELS)  # fmt: skip
 
 
 def test_a_shape_that_was_missed_says_by_how_much(place: Place) -> None:

@@ -31,11 +31,11 @@ from triptych.tlog.disk import LogRefusedError
 from triptych.tlog.policy import TrustPolicy
 
 OPENAI = "openai/gpt-image-1-mini"
-DEMO = "demo/woodcut"
+DEMO, FOX = "demo/woodcut", "a fox --size 64x64"  # a large picture is of no use here, and takes seconds
 
 
 async def until(reached: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await reached():
             await asyncio.sleep(0.005)
 
@@ -126,7 +126,7 @@ def test_a_stream_and_a_failure_bring_theirs(own_place: Place, emulators: Emulat
 
 def test_the_inspector_gets_it_and_every_tile_has_one_of_its_own(own_place: Place) -> None:
     place = serving(own_place)
-    run = place.start("a fox", DEMO, OPENAI)
+    run = place.start("a fox --size 64x64@woodcut", DEMO, OPENAI)
     receipts = []
     for tile in run["tiles"]:
         place.ended(tile["id"])
@@ -156,7 +156,7 @@ def test_the_key_is_its_owners_alone_and_the_same_after_a_restart(own_place: Pla
 def test_receipts_of_a_process_beside_the_server_are_taken_in(own_place: Place) -> None:
     """As `triptych generate` does it: signed there, logged by the server. Also what was made before any server ran."""
     place = own_place.open()
-    first = place.make("a fox", DEMO)
+    first = place.make(FOX, DEMO)
     proof = place.get(f"{place.get('/api/tiles/' + first['id']).json()['receipt']['proof']}")
     assert (proof.status_code, "retry-after" in proof.headers) == (503, True)
     assert place.do(place.app.store.leaves.waiting()) == 1
@@ -168,7 +168,7 @@ def test_receipts_of_a_process_beside_the_server_are_taken_in(own_place: Place) 
     async def beside() -> str:
         settings = load({"data": place.data}, environ=place.environ)
         app = await open_app(settings, place.clock)
-        run = await app.studio.start_single(ImageRequest(prompt="a wolf", size=Size(256, 256)), model=DEMO)
+        run = await app.studio.start_single(ImageRequest(prompt="a wolf", size=Size(64, 64)), model=DEMO)
         await app.studio.wait(run.tiles[0].record.id)
         await app.close()
         return run.tiles[0].record.id
@@ -196,7 +196,7 @@ def test_a_second_server_waits_for_the_log_and_takes_over(own_place: Place) -> N
 
 def test_what_was_logged_and_not_written_down_is_not_logged_twice(own_place: Place) -> None:
     place = serving(own_place)
-    tile = place.make("a fox", DEMO)
+    tile = place.make(FOX, DEMO)
     place.do(none_waits(place))
     name = place.get(f"/api/tiles/{tile['id']}").json()["receipt"]["id"]
     was = place.do(place.app.store.receipts.get(name))
@@ -226,7 +226,7 @@ def test_a_log_that_is_missing_or_shorter_is_refused_and_told_what_to_do(own_pla
     place = serving(own_place)
     log, head = place.data / "tlog", place.data / "tlog.head"
     shutil.copytree(log, place.data / "copy", ignore=shutil.ignore_patterns("incoming"))
-    place.make("a fox", DEMO)
+    place.make(FOX, DEMO)
     place.do(none_waits(place))
     place.close()
     if lost in {"tlog", "both", "old copy"}:
@@ -244,7 +244,7 @@ def test_a_log_that_is_missing_or_shorter_is_refused_and_told_what_to_do(own_pla
 
 def test_a_lost_key_is_refused_and_a_new_log_begins_only_on_purpose(own_place: Place) -> None:
     place = serving(own_place)
-    place.make("a fox", DEMO)
+    place.make(FOX, DEMO)
     place.do(none_waits(place))
     old = place.get("/.well-known/triptych/keys").json()["keys"]
     settings = place.app.settings
@@ -262,5 +262,5 @@ def test_a_lost_key_is_refused_and_a_new_log_begins_only_on_purpose(own_place: P
     keys = place.get("/.well-known/triptych/keys").json()["keys"]
     assert keys[1:] == old
     assert keys[0] != old[0]
-    tile = place.make("a wolf", DEMO)
+    tile = place.make(FOX, DEMO)
     assert proof_of(place, place.get(f"/api/tiles/{tile['id']}").json()["receipt"]["id"])

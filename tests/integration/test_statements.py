@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.integration.place import Place
-from tests.integration.test_receipts import DEMO, entries_in, none_waits, payload, serving, until
+from tests.integration.test_receipts import DEMO, FOX, entries_in, none_waits, payload, serving, until
 from tests.unit.cli_tools import Program
 
 from triptych.app.log_set_up import open_identity, places_of
@@ -141,8 +141,8 @@ def test_each_policy_is_stated_once_with_itself_and_its_catalogue_beside_the_log
 
 def test_every_snapshot_that_a_receipt_names_is_packed_beside_the_log(own_place: Place) -> None:
     place = serving(own_place)
-    for text in ("a fox", "a wolf", "a crow"):
-        place.make(text, DEMO)
+    for _ in range(3):
+        place.make(FOX, DEMO)
     place.do(none_waits(place))
     place.close()  # what is left is stated before the log is let go
     serving(place)
@@ -170,7 +170,7 @@ def is_receipt(entry: bytes) -> bool:
 
 def test_a_stop_between_two_steps_states_nothing_twice_and_leaves_nothing_out(own_place: Place) -> None:
     place = own_place.open()
-    place.make("a fox", DEMO)
+    place.make(FOX, DEMO)
 
     async def half() -> list[str]:
         """Everything is stated and nothing is taken in; then another process begins with the same records."""
@@ -203,7 +203,7 @@ def test_what_is_published_reaches_the_log_in_order_of_time(own_place: Place) ->
 
 def test_a_whole_check_from_nothing_but_the_folder_of_the_log(own_place: Place) -> None:
     place = serving(own_place)
-    tile = place.make("a fox", DEMO)
+    tile = place.make(FOX, DEMO)
     place.do(none_waits(place))
     receipt = place.get(f"/api/tiles/{tile['id']}").json()["receipt"]["jws"].encode()
     place.close()
@@ -238,7 +238,7 @@ def test_a_whole_check_from_nothing_but_the_folder_of_the_log(own_place: Place) 
 
 def test_a_key_hands_over_in_the_log_and_old_receipts_stay_valid(own_place: Place) -> None:
     place = serving(own_place)
-    old = place.get(f"/api/tiles/{place.make('a fox', DEMO)['id']}").json()["receipt"]
+    old = place.get(f"/api/tiles/{place.make(FOX, DEMO)['id']}").json()["receipt"]
     with Program("log", "rotate", environment={"TRIPTYCH_DATA": str(place.data)}) as program:
         said = program.end()
     assert (said.code, "other processes are at work" in said.err) == (1, True), said.err
@@ -248,7 +248,7 @@ def test_a_key_hands_over_in_the_log_and_old_receipts_stay_valid(own_place: Plac
     assert said.code == 0, said.err
     done = json.loads(said.out)
     serving(place)
-    new = place.get(f"/api/tiles/{place.make('a wolf', DEMO)['id']}").json()["receipt"]
+    new = place.get(f"/api/tiles/{place.make(FOX, DEMO)['id']}").json()["receipt"]
     place.do(none_waits(place))
     all_in(place)
     ((index, key),) = stated(place, "key")

@@ -104,7 +104,7 @@ class Walker:
         return code, json.loads(out.read_text()) if out.exists() else {}
 
     def stop(self) -> None:
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=90)
 
 
 @pytest.fixture(scope="module")

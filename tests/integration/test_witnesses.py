@@ -11,7 +11,7 @@ import pytest
 from tests.emulators import Emulators
 from tests.integration.conftest import make_place
 from tests.integration.place import Loop, Place, TlsFront
-from tests.integration.test_receipts import DEMO, proof_of, serving, until
+from tests.integration.test_receipts import DEMO, FOX, proof_of, serving, until
 from tests.unit.cli_tools import Program
 
 from triptych.app.witness_desk import WitnessDesk, logs_of
@@ -67,7 +67,7 @@ def test_two_servers_witness_each_other(two: tuple[Place, Place]) -> None:
     assert a.get("/.well-known/triptych/witness").text == f"witness {A_WITNESS.key.name} {A_WITNESS.key}\n"
 
     # b asks a for every checkpoint, and serves what it gets.
-    tile = b.make("a fox", DEMO)
+    tile = b.make(FOX, DEMO)
     receipt = b.get(f"/api/tiles/{tile['id']}").json()["receipt"]["id"]
     proof_of(b, receipt)
 
@@ -88,7 +88,7 @@ def test_two_servers_witness_each_other(two: tuple[Place, Place]) -> None:
     assert f"witness {A_WITNESS.key.name} {A_WITNESS.key}" in b.get("/.well-known/triptych/log-policy").text
 
     # b looks at a's log by itself, as `triptych log witness` does, and hands its cosignature in.
-    a.make("a wolf", DEMO)
+    a.make(FOX, DEMO)
     seen, line = b.do(b.app.witness.visit(folder(a.data / "tlog")))
     assert seen.origin == A_LOG.key.name
     answer = a.http.post(f"{a.url}/log/cosignatures", content=line)

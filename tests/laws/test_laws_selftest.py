@@ -303,3 +303,37 @@ def test_polling_that_is_wrong_is_found(bad: type[Honest], words: str) -> None:
 def test_answers_that_start_no_job_are_said() -> None:
     with pytest.raises(AssertionError, match="ends an endless job"):
         laws.check_polling_ends(Honest(), CARD, REQUEST, [ENDS[1]])
+
+
+class Cutter(Honest):
+    """A provider that takes the background away: the picture alone goes out."""
+
+    def body(self, fit: Fit) -> dict[str, Json]:
+        fit.count()
+        return {"image": [image.sha256 for image in fit.images()]}
+
+
+class Talker(Cutter):
+    """Sends words along that nobody said to it."""
+
+    def body(self, fit: Fit) -> dict[str, Json]:
+        return {**super().body(fit), "prompt": fit.prompt()}
+
+
+CUTTING = replace(CARD, capabilities=Capabilities(operations=("remove_background",), max_input_images=1))
+
+
+def test_a_task_takes_no_words() -> None:
+    bare = laws.bare_request(CUTTING)
+    assert (bare.task, bare.operation, len(bare.images)) == ("remove_background", "remove_background", 1)
+    laws.check_no_silent_addition(Cutter(), CUTTING, bare)
+    with pytest.raises(AssertionError, match="toy sends the prompt"):
+        laws.check_no_silent_addition(Talker(), CUTTING, bare)
+    with pytest.raises(AssertionError, match="does not send the prompt"):
+        laws.check_no_silent_addition(Cutter(), CARD, laws.bare_request(CARD))
+
+
+@given(some.requests_for(CUTTING))
+@settings(max_examples=20)
+def test_requests_for_a_card_of_tasks_are_tasks(request: ImageRequest) -> None:
+    assert (request.task, bool(request.images), request.turns) == ("remove_background", True, ())

@@ -99,7 +99,7 @@ class Program:
         """What it said until its end, after a signal if one is given."""
         if number is not None:
             self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=90)
         return Said(self.process.returncode, out, err)
 
     def __enter__(self) -> "Program":

@@ -80,7 +80,7 @@ def silent() -> Answer:
     """Nothing, for as long as the client waits."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(30)
+        await asyncio.Event().wait()
 
     return answer
 

@@ -26,6 +26,11 @@ def at_the_second(one: dict[str, Any]) -> None:
     one["attempts"][0]["endpoint"] = one["served"]["endpoint"] = "two/kettle"
 
 
+def volunteered(one: dict[str, Any]) -> None:
+    one["decision"]["features"]["no_community"] = True
+    one["served"]["lane"] = "community"
+
+
 def backwards(one: dict[str, Any]) -> None:
     first = one["attempts"][0]
     one["attempts"] = [{**first, "outcome": "failed"}, {**first, "number": 2, "endpoint": "two/kettle", "outcome": "failed"},
@@ -48,6 +53,7 @@ LIES: dict[str, tuple[str, Change]] = {
     "no attempt at all": ("way", lambda one: one.update(attempts=[], attempts_in_all=0)),
     "attempts that nobody sees": ("way", lambda one: one.update(attempts_in_all=10**6)),
     "another lane": ("way", lambda one: one["served"].update(lane="local")),
+    "by a volunteer, and none was to be asked": ("way", volunteered),
     "below the floor": ("way", lambda one: one["decision"]["features"].update(lane_floor="pinned")),
     "no decision": ("way", lambda one: one.pop("decision")),
     "failed, with a picture": ("way", lambda one: one.update(state="failed")),

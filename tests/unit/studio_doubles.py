@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from triptych.imaging.mask import MaskReading, read_mask
 from triptych.imaging.restoring import RestoredBytes, restored_bytes
 from triptych.imaging.workshop import EncodedType
 from triptych.router.budget import Caps
@@ -52,7 +53,7 @@ class ManualClock:
         self._sleeping: list[tuple[float, asyncio.Future[None]]] = []
 
     def now_ms(self) -> int:
-        return int(self.seconds * 1000)
+        return round(self.seconds * 1000)
 
     def monotonic(self) -> float:
         return self.seconds
@@ -181,6 +182,9 @@ class FakeWorkshop:
         self.restored += 1
         return restored_bytes(answer, source, mask)
 
+    async def read_mask(self, data: bytes) -> tuple[MaskReading, bytes]:
+        return read_mask(data)
+
 
 @dataclass
 class Bench:
@@ -238,7 +242,7 @@ async def bench(folder: Path, *models: FakeModel, policy: Policy = CHEAPEST, bey
 
 async def until(condition: Callable[[], bool]) -> None:
     """Lets the loop run until something holds; five seconds at most."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -47,6 +47,13 @@ def test_the_body_of_an_edit_is_exactly_this() -> None:
     assert {name for name, kind in kinds(prepared).items() if kind != "native"} == {"roles"}
 
 
+@pytest.mark.parametrize(("asked", "sent", "kind"), [(2**31 - 1, 2**31 - 1, "native"), (2**31 + 7, 7, "adjusted")])
+def test_a_seed_is_sent_as_a_number_that_google_has(asked: int, sent: int, kind: str) -> None:
+    prepared = ADAPTER.build(request(seed=asked), CARDS[MODEL])
+    body: Any = prepared.http.json
+    assert (body["generationConfig"]["seed"], kinds(prepared)["seed"]) == (sent, kind)
+
+
 def turn(answer: InputImage, context: str | None, *images: InputImage, endpoint: str = MODEL) -> Turn:
     return Turn(prompt="a kettle", picture="img_1", answer=answer, endpoint=endpoint, images=images, context=context)
 
@@ -221,7 +228,9 @@ def test_every_error_of_the_table(response: Any, kind: type[Exception], wait: fl
 
 def test_the_check_lists_models_and_a_wrong_key_says_so() -> None:
     assert ADAPTER.check_request().method == "GET"
-    good = ADAPTER.parse_check(answer({"models": [{"name": "models/gemini-3-pro-image"}, {"x": 1}]}))
+    listed = answer({"models": [{"name": "models/gemini-3-pro-image"}, {"x": 1}]})
+    assert (ADAPTER.list_request(), ADAPTER.parse_check(listed).ok) == (ADAPTER.check_request(), True)
+    good = ADAPTER.parse_list(listed)
     assert (good.ok, good.detail) == (True, {"models": ["gemini-3-pro-image"]})
     bad = ADAPTER.parse_check(error(400, "INVALID_ARGUMENT", "API key not valid.", [KEY]))
     assert (bad.ok, bad.code) == (False, "auth")

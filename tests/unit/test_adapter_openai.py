@@ -4,7 +4,10 @@ always sent, because they decide the price; an edit sends `size: auto` so that i
 import json
 from typing import Any
 
+import httpx2 as httpx
 import pytest
+from tests.emulators import Emulators
+from tests.emulators.client import auth_of
 from tests.unit.adapter_kit import B64, CARDS, PNG, answer, done, failure, kinds, picture, png, request
 
 from triptych.http.message import ServerSentEvent
@@ -30,6 +33,21 @@ def test_the_body_of_a_generation_is_exactly_this() -> None:
         "size": "1536x864",
     }  # fmt: skip
     assert set(kinds(prepared).values()) == {"native"}
+
+
+@pytest.mark.parametrize(("asked", "sent"), [
+    ("3840x2160", "3840x2160"), ("2160x3840", "2160x3840"), ("2160x2160", "2160x2160"), ("2880x2880", "2160x2160"),
+    ("3072x2304", "2880x2160"), ("3840x1280", "3840x1280"), ("816x816", "816x816"),
+])  # fmt: skip
+def test_no_picture_is_larger_than_the_largest_either_way_round(emulators: Emulators, asked: str, sent: str) -> None:
+    """`3840x2160` is a limit to both sides: a square is no wider than that picture is high."""
+    body: Any = ADAPTER.build(request(size=Size.parse(asked)), CARDS["openai/gpt-image-2"]).http.json
+    assert body["size"] == sent
+    with httpx.Client(trust_env=False, timeout=60, headers=auth_of(emulators.openai)) as client:
+        address = f"{emulators.openai.base_url}/images/generations"
+        assert client.post(address, json=body).status_code == 200
+        refused = client.post(address, json={**body, "size": "2880x2880"})
+    assert refused.json()["error"]["param"] == "size"
 
 
 def test_previews_come_as_a_stream_for_one_picture() -> None:
@@ -184,5 +202,12 @@ def test_the_wait_is_read_from_either_header() -> None:
 
 
 def test_the_check_lists_models() -> None:
-    assert ADAPTER.parse_check(answer({"data": [{"id": "gpt-image-2"}]})).detail == {"models": ["gpt-image-2"]}
+    assert ADAPTER.parse_list(answer({"data": [{"id": "gpt-image-2"}]})).detail == {"models": ["gpt-image-2"]}
+    rows = [
+        {"id": "a", "shutdown_date": "2026-12-01"},
+        {"id": "b", "shutdown_date": None},
+        {"id": "c", "shutdown_date": "soon"},
+    ]
+    assert ADAPTER.parse_list(answer({"data": rows})).detail == {"models": ["a", "b", "c"], "ends": {"a": "2026-12-01"}}
+    assert ADAPTER.parse_list(answer(fault("invalid_api_key"), 401)).code == "auth"
     assert ADAPTER.parse_check(answer(fault("invalid_api_key"), 401)).code == "auth"

@@ -224,7 +224,7 @@ def test_the_last_column_alone_is_folded_on_a_terminal() -> None:
                 text += piece
         except OSError:  # the other side has gone: that is the end of a terminal
             pass
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     os.close(leader)
     lines = text.decode().splitlines()
     assert "\x1b[3" not in text.decode()  # NO_COLOR: bold may stay, colours may not
@@ -238,10 +238,14 @@ def test_a_table_in_a_pipe_is_one_line_a_row(capsys: pytest.CaptureFixture[str])
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["model", "a", "bb"]
 
 
-@pytest.mark.parametrize("module", ["alembic", "psycopg", "playwright", "hypothesis", "rich.progress"])
-def test_a_start_loads_nothing_that_it_does_not_use(module: str) -> None:
-    code = f"import sys, triptych.cli; sys.exit({module!r} in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], env=clean_environment(), check=True)
+def test_a_start_loads_nothing_that_it_does_not_use() -> None:
+    code = "import sys, triptych.cli; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=clean_environment(), check=True, capture_output=True, text=True
+    )
+    loaded = set(ran.stdout.split())
+    assert "triptych.cli" in loaded
+    assert loaded & {"alembic", "psycopg", "playwright", "hypothesis", "rich.progress"} == set()
 
 
 def test_logs_go_to_standard_error_as_it_is_then(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ async def test_a_job_from_submit_to_picture() -> None:
         HttpClient(CLOCK) as client,
     ):
         model = HttpImageModel(CARD, Toy(), client, key, CLOCK, base_url=server.url)
-        result = await model.generate(ASK, CallContext(call_id="c", deadline=CLOCK.monotonic() + 10, tell=tell))
+        result = await model.generate(ASK, CallContext(call_id="c", deadline=CLOCK.monotonic() + 60, tell=tell))
     assert (result.images[0].data, result.cost.amount_micro_usd) == (PNG, 7)
     assert [head.split(" HTTP")[0] for head in server.heads] == [
         "POST /jobs",
@@ -54,5 +54,5 @@ async def test_a_cut_after_the_submit_is_ambiguous_and_the_server_saw_it_once() 
     async with serving(cut()) as server, HttpClient(CLOCK) as client:
         model = HttpImageModel(CARD, Toy(), client, key, CLOCK, base_url=server.url)
         with pytest.raises(AmbiguousError) as caught:
-            await model.generate(ASK, CallContext(call_id="c", deadline=CLOCK.monotonic() + 10, tell=tell))
+            await model.generate(ASK, CallContext(call_id="c", deadline=CLOCK.monotonic() + 60, tell=tell))
     assert (caught.value.billed, caught.value.provider, len(server.bodies)) == ("unknown", "toy", 1)

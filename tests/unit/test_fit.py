@@ -34,10 +34,12 @@ def rules(draw: st.DrawFn) -> SizeRule:
     low = draw(st.integers(min_value=1, max_value=8)) * 64
     high = draw(st.integers(min_value=low // 64 + 1, max_value=32)) * 64
     ratio = draw(st.sampled_from([1.5, 2.0, 3.0, 16.0]))
-    floor = draw(st.integers(min_value=0, max_value=high * high // 4))
+    short = draw(st.sampled_from([1 << 16, max(low + 64, high // 2), high]))
+    square = (draw(st.integers(min_value=low // 64, max_value=min(high, short) // 64)) * 64) ** 2  # one that is allowed
     return SizeRule(
-        multiple=step, min_side=low, max_side=high, min_pixels=floor,
-        max_pixels=draw(st.integers(min_value=max(floor * 2, low * low * 2), max_value=max(floor * 2, low * low * 2) * 4)),
+        multiple=step, min_side=low, max_side=high, max_short_side=short,
+        min_pixels=draw(st.integers(min_value=0, max_value=square)),
+        max_pixels=draw(st.integers(min_value=square, max_value=square * 8)),
         min_ratio=1 / ratio, max_ratio=ratio,
     )  # fmt: skip
 
@@ -64,6 +66,15 @@ def test_a_size_from_a_rule_is_always_allowed_by_it(rule: SizeRule, ratio: Aspec
 )
 def test_a_size_keeps_the_shape_and_about_the_area(ratio: str, pixels: int, size: str) -> None:
     assert str(size_within(SizeRule(max_pixels=1 << 30), AspectRatio.parse(ratio), pixels)) == size
+
+
+def test_the_shorter_side_has_a_limit_of_its_own() -> None:
+    rule = SizeRule(multiple=16, min_side=256, max_side=3840, max_short_side=2160, max_pixels=3840 * 2160)
+    for text in ("3840x2160", "2160x3840", "2160x2160"):
+        assert size_allowed(rule, Size.parse(text))
+    assert not size_allowed(rule, Size(2880, 2880))
+    made = [str(size_within(rule, AspectRatio.parse(text), 1 << 24)) for text in ("1:1", "16:9", "9:16", "4:3")]
+    assert made == ["2160x2160", "3840x2160", "2160x3840", "2880x2160"]
 
 
 def test_a_rule_that_allows_nothing_is_an_error() -> None:
@@ -235,3 +246,18 @@ def test_a_model_that_edits_without_masks_gets_the_picture_whole() -> None:
 
 def test_a_class_nobody_knows_counts_as_1k() -> None:
     assert (resolution_side("4K"), resolution_side("huge")) == (4096, 1024)
+
+
+def test_a_picture_that_is_changed_keeps_its_shape_where_only_a_class_is_asked_for() -> None:
+    wide = replace(picture(), width=1600, height=800)
+    caps = Capabilities(max_input_images=2, size_rule=SizeRule(multiple=16, min_side=256, max_side=2048))
+    asked = ImageRequest(prompt="x", images=(wide,), resolution="1k")
+    size = Fit(asked, card(caps)).size()
+    assert size is not None
+    assert size.width == 2 * size.height
+    reference = replace(asked, images=(replace(wide, role="style"),))
+    assert Fit(reference, card(caps)).size() == Size(1024, 1024)
+    fit = Fit(replace(asked, resolution=None), card(caps))
+    assert fit.followed() == size
+    assert said(fit, "size").detail == f"the picture has 1600x800, sent {size}"
+    assert Fit(replace(reference, resolution=None), card(caps)).followed() is None

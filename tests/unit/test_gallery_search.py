@@ -30,6 +30,7 @@ def test_all_of_it_together() -> None:
     )  # fmt: skip
     assert query.colours == ("#cc1122",)
     assert query.references == ("img_7f",)
+    assert read_query("color:Red colour:gray").colours == ("red", "grey")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,9 @@ def test_all_of_it_together() -> None:
         ("after:2026", "times", ((_ms(2026, 1, 1), ENDLESS),)),
         ("ref:no", "referring", False),
         ("trash:yes", "trashed", True),
+        ("keyvisual:no", "keyed", False),
+        ("drift:yes", "watched", True),
+        ("drift:chk_1a", "checks", ("chk_1a",)),
         ("ar:3x2", "ratios", (AspectRatio(3, 2),)),
         ("model:a model:b", "models", ("a", "b")),
     ],
@@ -67,10 +71,11 @@ def test_one_field(text: str, field: str, value: object) -> None:
         ("after:2026-13", "after:2026-13 cannot be read"),
         ("after:2026-02-30", "after:2026-02-30 cannot be read"),
         ("before:yesterday", "before:yesterday cannot be read"),
-        ("before:9999-12-31", "before:9999-12-31 cannot be read"),
+        ("before:0000", "before:0000 cannot be read"),
         ("ref:@kettle", "ref:@kettle cannot be read"),
         ("failed:maybe", "failed:maybe cannot be read"),
-        ("color:red", "color:red cannot be read"),
+        ("color:mauvish", "color:mauvish cannot be read"),
+        ("colour:", "colour: has no value"),
         ("colour:#12345", "color:#12345 cannot be read"),
         ('tag:""', 'tag:"" has no value'),
         ("x" * 1001, "1001 letters"),
@@ -82,6 +87,28 @@ def test_what_is_wrong_is_named(text: str, said: str) -> None:
     assert said in caught.value.message
     assert caught.value.param == "q"
     assert caught.value.hint or "letters" in said
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "first"),
+    [
+        ("Europe/Vienna", "after:2026-11-01", _ms(2026, 10, 31, 23)),
+        ("Europe/Vienna", "after:2026-07-01", _ms(2026, 6, 30, 22)),  # in summer
+        ("America/Los_Angeles", "after:2026-11", _ms(2026, 11, 1, 7)),
+        ("Pacific/Auckland", "after:2026", _ms(2025, 12, 31, 11)),
+        ("UTC", "after:2026", _ms(2026, 1, 1)),
+    ],
+)
+def test_days_are_those_of_whoever_asks(zone: str, text: str, first: int) -> None:
+    assert read_query(text, zone).search.times == ((first, ENDLESS),)
+    assert read_query(text.replace("after", "before"), zone).search.times == ((0, first - 1),)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "Europe", "../../etc/passwd", "/etc/passwd", "", "x" * 99, "\0"])
+def test_a_zone_that_is_none_is_named(zone: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        read_query("fox", zone)
+    assert (caught.value.param, "zone is" in caught.value.message) == ("zone", True)
 
 
 def test_a_word_with_a_colon_may_be_quoted() -> None:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from tests.unit.http_server import cut, raw, says, serving, silent
+from tests.unit.loop_time import LoopTime
 
 from triptych.http.client import KEEPALIVE_SECONDS, HttpClient
 from triptych.http.message import HttpRequest, HttpResponse, Part, ServerSentEvent, Step, StreamHead
@@ -20,7 +21,10 @@ from triptych.spec.errors import AmbiguousError, HostileContentError, NotSentErr
 CLOCK = SystemClock()
 
 
-def soon(seconds: float = 5.0) -> float:
+SOON_S = 60.0
+
+
+def soon(seconds: float = SOON_S) -> float:
     return CLOCK.monotonic() + seconds
 
 
@@ -56,7 +60,7 @@ async def client() -> AsyncIterator[HttpClient]:
         yield made
 
 
-async def ask(client: HttpClient, url: str, step: Step = "submit", *, seconds: float = 5.0) -> HttpResponse:
+async def ask(client: HttpClient, url: str, step: Step = "submit", *, seconds: float = SOON_S) -> HttpResponse:
     return await client.send(HttpRequest(url=url, json={"a": 1}, step=step), deadline=soon(seconds), allow_private=True)
 
 
@@ -76,6 +80,13 @@ async def test_json_goes_out_and_an_answer_comes_back_whole(client: HttpClient) 
     assert "content-type: application/json" in head.lower()
     assert "user-agent: triptych/" in head.lower()
     assert msgspec.json.decode(server.bodies[0]) == {"prompt": "ä"}
+
+
+async def test_an_answer_that_has_no_body_ends(client: HttpClient) -> None:
+    """aiohttp's stream of no bytes gives an empty piece again and again to whoever asks for chunks."""
+    async with serving(raw(b"HTTP/1.1 204 No Content\r\nTriptych-Idle: {}\r\n\r\n")) as server:
+        answer = await client.send(HttpRequest(url=server.url, method="GET"), deadline=soon(), allow_private=True)
+    assert (answer.status, answer.body, answer.headers["triptych-idle"]) == (204, b"", "{}")
 
 
 async def test_a_form_keeps_the_order_of_its_parts(client: HttpClient) -> None:
@@ -177,15 +188,26 @@ async def test_no_time_left_means_that_nothing_was_sent(client: HttpClient) -> N
         pytest.param(silent(), id="silent"),
     ],
 )
-async def test_after_the_body_went_out_nobody_knows(client: HttpClient, answer: object) -> None:
+async def test_after_the_body_went_out_nobody_knows(
+    client: HttpClient, answer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = LoopTime(monkeypatch)
     async with serving(answer) as server:  # type: ignore[arg-type]
-        seconds = 0.6 if "silent" in repr(answer) else 5.0
+
+        async def asked(step: Step = "submit") -> HttpResponse:
+            asking, before = asyncio.create_task(ask(client, server.url, step)), len(server.bodies)
+            while len(server.bodies) == before:
+                await asyncio.sleep(0)
+            if "silent" in repr(answer):
+                await time.forward(2 * SOON_S)
+            return await asking
+
         with pytest.raises(AmbiguousError) as caught:
-            await ask(client, server.url, seconds=seconds)
+            await asked()
         assert caught.value.billed == "unknown"
         assert len(server.bodies) == 1, "a submit is never sent twice"
         with pytest.raises(AnswerLostError) as lost:
-            await ask(client, server.url, "poll", seconds=seconds)
+            await asked("poll")
         assert (lost.value.retryable, lost.value.billed) == (True, "no")
 
 
@@ -285,11 +307,9 @@ def chunk(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
-async def listen(
-    client: HttpClient, url: str, seconds: float = 5.0
-) -> list[HttpResponse | StreamHead | ServerSentEvent]:
+async def listen(client: HttpClient, url: str) -> list[HttpResponse | StreamHead | ServerSentEvent]:
     request = HttpRequest(url=url, json={"stream": True}, stream=True)
-    async with aclosing(client.stream(request, deadline=soon(seconds), allow_private=True)) as events:
+    async with aclosing(client.stream(request, deadline=soon(), allow_private=True)) as events:
         return [event async for event in events]
 
 
@@ -324,23 +344,35 @@ async def test_a_stream_that_breaks_gives_what_came_and_then_says_so(client: Htt
     assert seen[1:] == [ServerSentEvent(event="message", data="1")]
 
 
-async def test_a_stream_that_stalls_ends_at_the_deadline(client: HttpClient) -> None:
+async def test_a_stream_that_stalls_ends_at_the_deadline(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    time = LoopTime(monkeypatch)
+
     async def stall(writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD + chunk(b"data: 1\n\n"))
-        await asyncio.sleep(30)
+        await asyncio.Event().wait()
 
     async with serving(stall) as server:
-        with pytest.raises(AmbiguousError, match="time was up"):
-            await listen(client, server.url, 0.05)
-
-
-async def test_a_slow_reader_of_a_stream_is_not_cancelled_by_the_deadline(client: HttpClient) -> None:
-    async with serving(raw(HEAD, chunk(b"data: 1\n\n"), b"0\r\n\r\n")) as server:
         request = HttpRequest(url=server.url, stream=True)
-        async with aclosing(client.stream(request, deadline=soon(0.03), allow_private=True)) as events:
+        async with aclosing(client.stream(request, deadline=soon(), allow_private=True)) as events:
             assert isinstance(await anext(events), StreamHead)
             assert await anext(events) == ServerSentEvent(event="message", data="1")
-            await asyncio.sleep(0.05)
+            upcoming = asyncio.ensure_future(anext(events))
+            await time.forward(0)
+            await time.forward(2 * SOON_S)
+            with pytest.raises(AmbiguousError, match="time was up"):
+                await upcoming
+
+
+async def test_a_slow_reader_of_a_stream_is_not_cancelled_by_the_deadline(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = LoopTime(monkeypatch)
+    async with serving(raw(HEAD, chunk(b"data: 1\n\n"), b"0\r\n\r\n")) as server:
+        request = HttpRequest(url=server.url, stream=True)
+        async with aclosing(client.stream(request, deadline=soon(), allow_private=True)) as events:
+            assert isinstance(await anext(events), StreamHead)
+            assert await anext(events) == ServerSentEvent(event="message", data="1")
+            await time.forward(2 * SOON_S)
 
 
 async def test_cancelling_the_caller_cancels_the_call(client: HttpClient) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from triptych.imaging import header as header_module
 from triptych.imaging.decode import open_picture
 from triptych.imaging.header import MAX_PIXELS, header
-from triptych.imaging.mask import mask_from_alpha
+from triptych.imaging.mask import mask_from_alpha, read_mask
 from triptych.imaging.sniff import sniff
 from triptych.spec.errors import HostileContentError
 
@@ -175,3 +175,48 @@ def test_a_mask_is_one_where_transparent() -> None:
     assert (mask[:, 10:] == 0).all()
     assert mask_from_alpha(out.getvalue(), (40, 20)).shape == (20, 40)
     assert not mask_from_alpha(picture("PNG")).any()
+
+
+def mask_file(kind: str, *, background: int, middle: int) -> bytes:
+    """A PNG of 12x8 with another value in its middle: of grey, or of transparency over black."""
+    shade = np.full((8, 12), background, np.uint8)
+    shade[2:6, 3:9] = middle
+    grey = Image.fromarray(shade)
+    black = Image.new("L", grey.size)
+    image = {
+        "LA": lambda: Image.merge("LA", (black, grey)), "RGBA": lambda: Image.merge("RGBA", (black, black, black, grey)),
+        "1": lambda: grey.convert("1"), "RGB": lambda: grey.convert("RGB"), "P": lambda: grey.convert("P"), "L": lambda: grey,
+    }[kind]()  # fmt: skip
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["L", "1", "RGB", "P"])
+def test_a_mask_without_transparency_is_read_by_its_brightness(kind: str) -> None:
+    reading, made = read_mask(mask_file(kind, background=0, middle=255))
+    assert (reading.by, reading.nothing, reading.everything) == ("brightness", False, False)
+    assert Image.open(io.BytesIO(made)).mode == "RGBA"
+    changed = mask_from_alpha(made)
+    assert (changed[2:6, 3:9] == 1).all()
+    assert changed.sum() == 24
+
+
+@pytest.mark.parametrize("kind", ["LA", "RGBA"])
+def test_a_mask_that_can_be_transparent_is_read_by_that_alone(kind: str) -> None:
+    data = mask_file(kind, background=255, middle=0)
+    reading, made = read_mask(data)
+    assert (reading.by, reading.least, reading.most) == ("transparency", 0, 255)
+    assert made == data
+
+
+@pytest.mark.parametrize(
+    ("kind", "background", "middle", "nothing", "everything"),
+    [("RGBA", 255, 255, True, False), ("RGBA", 0, 0, False, True), ("RGBA", 255, 252, True, False),
+     ("L", 0, 0, True, False), ("L", 0, 3, True, False), ("L", 0, 40, False, False), ("L", 255, 253, False, True)],
+)  # fmt: skip
+def test_whether_a_mask_changes_anything(
+    kind: str, background: int, middle: int, nothing: bool, everything: bool
+) -> None:
+    reading, _ = read_mask(mask_file(kind, background=background, middle=middle))
+    assert (reading.nothing, reading.everything) == (nothing, everything)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw, ImageFilter
 
-from triptych.imaging.restore import composite, restore
+from triptych.imaging.restore import composite, left_alone, restore
 from triptych.imaging.restoring import restored_bytes
 from triptych.spec.errors import HostileContentError
 
@@ -151,3 +151,15 @@ def test_files_in_files_out() -> None:
     assert image.getpixel((3, 3)) == source.getpixel((3, 3))
     with pytest.raises(HostileContentError, match="not as large"):
         restored_bytes(file(source), file(source), file(Image.new("RGBA", (10, 10))))
+
+
+@given(
+    mask=st.tuples(SIDES, SIDES).flatmap(
+        lambda size: arrays(np.uint8, size, elements=st.sampled_from([0, 0, 0, 1, 2, 255]))
+    ),
+    every=st.integers(1, 4),
+)
+@settings(deadline=None)
+def test_what_is_left_alone_is_read_only_where_the_mask_is(mask: Any, every: int) -> None:
+    image = Image.fromarray(mask)
+    assert left_alone(image, every).tobytes() == image.reduce(every).point([255] + [0] * 255).tobytes()

@@ -154,3 +154,17 @@ def test_the_jobs_themselves_say_what_they_did() -> None:
     assert (value["width"], value["has_alpha"], body) == (40, False, b"")
     _, png = worker_module._JOBS["convert"](picture("GIF"), {"media_type": "image/png", "quality": None}, bytes)
     assert np.asarray(Image.open(io.BytesIO(png))).shape == (24, 40, 3)
+
+
+@pytest.mark.parametrize("fmt", ["PNG", "JPEG", "WEBP"])
+async def test_two_pictures_are_held_against_each_other_outside(workshop: Workshop, fmt: str) -> None:
+    one, other = picture(fmt, (64, 48)), picture(fmt, (32, 24))
+    same = await workshop.apart(one, one)
+    assert same.found is not None
+    assert (same.reference, same.suspect, same.found.pdq_bits) == ((64, 48), (64, 48), 0)
+    smaller = await workshop.apart(one, other)
+    assert (smaller.reference, smaller.suspect, smaller.found) == ((64, 48), (32, 24), None)
+    with pytest.raises(HostileContentError):
+        await workshop.apart(one, bomb(900, 900))
+    with pytest.raises(HostileContentError):
+        await workshop.apart(one, b"<svg/>")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from triptych.imaging.prints import distances, print_of, words_near
+from triptych.imaging.prints import NAMED, distances, print_of, words_near
 from triptych.imaging.workshop import Workshop
 
 
@@ -46,6 +46,27 @@ def test_main_colours_are_those_that_cover_something() -> None:
     colours = set(print_of(image).colours)
     assert colours & set(words_near("#c12b11"))
     assert not colours & set(words_near("#005dd1"))
+
+
+def test_the_coat_of_a_small_figure_is_among_the_main_colours_also_where_its_shades_differ() -> None:
+    ground = np.random.default_rng(3).normal((120, 130, 125), 14, (200, 200, 3))
+    light = np.linspace(0.75, 1.15, 50)[:, None, None]
+    ground[80:130, 80:120] = np.array((190, 45, 35)) * light  # 5 % of the picture
+    picture = Image.fromarray(ground.clip(0, 255).astype(np.uint8))
+    colours = set(print_of(picture).colours)
+    assert colours & set(words_near("red"))
+    assert colours & set(words_near("grey"))
+    assert not colours & set(words_near("blue"))
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_colour_with_a_name_is_wide_and_its_neighbour_at_most_besides(name: str) -> None:
+    mine = set(words_near(name))
+    assert mine > set(words_near(NAMED[name]))
+    flat = {other: print_of(Image.new("RGB", (9, 9), NAMED[other])).colours for other in NAMED}
+    found = {other for other in NAMED if mine & set(flat[other])}
+    assert found in ({name}, {"teal", "grey"}, {"yellow", "beige"})
+    assert name in found
 
 
 def test_transparency_counts_as_white() -> None:

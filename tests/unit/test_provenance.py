@@ -135,11 +135,12 @@ def test_our_own_recipe_is_read() -> None:
     recipe = {
         "triptych": "recipe/1",
         "model": "openai/gpt-image-2",
-        "request": {"prompt": 'a "red" <kettle>'},
+        "request": {"prompt": 'a "red" <kettle>', "n": 1, "quality": "high", "knobs": {"chaos": 7, "x": []}},
         "seed": 9,
     }
     assert said(png(xmp=packet(json.dumps(recipe)).decode())) == {
         "source": "triptych", "prompt": 'a "red" <kettle>', "seed": 9, "model": "openai/gpt-image-2",
+        "settings": {"quality": "high", "chaos": 7},
     }  # fmt: skip
 
 
@@ -180,7 +181,7 @@ def test_a_prompt_is_cut_and_a_text_too_large_refuses_the_file() -> None:
 )
 def test_no_text_breaks_it(texts: dict[str, str]) -> None:
     kept = {name: value.replace("\0", "") for name, value in texts.items()}
-    assert set(told(png(kept))) == {"source", "prompt", "negative", "seed", "model", "job"}
+    assert set(told(png(kept))) == {"source", "prompt", "negative", "seed", "model", "job", "settings", "parts"}
 
 
 async def test_it_is_read_in_the_guarded_process() -> None:

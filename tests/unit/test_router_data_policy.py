@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.unit.adapter_kit import CARDS
 from tests.unit.router_doubles import FakeModel, Stage, card
 
 from triptych.router.data_policy import DataPolicy, data_policy
@@ -20,6 +21,21 @@ def test_nothing_is_taken_for_granted() -> None:
     assert data_policy(card(policy=(fact("training", None), fact("readers", None)))) == DataPolicy()
     unlike = (fact("training", "no"), fact("training", "yes"))
     assert data_policy(card(policy=unlike)) == DataPolicy()
+
+
+HELD_TO = {
+    "deepinfra/flux-2-max": DataPolicy(training="no"),  # it keeps pictures "for a short period": no number
+    "fireworks/flux.1-schnell-fp8": DataPolicy(retention_days=0),  # of training its page says nothing
+    "together/flux.1-schnell": DataPolicy(),  # it may use what it stores "for product improvements"
+    "vertex/gemini-3-pro-image": DataPolicy(training="no"),
+}
+
+
+@pytest.mark.parametrize("model", HELD_TO)
+def test_a_vendors_page_counts_only_where_it_is_a_plain_word(model: str) -> None:
+    assert data_policy(CARDS[model]) == HELD_TO[model]
+    assert {one.topic for one in CARDS[model].policy} >= {"retention"}
+    assert all("stored cop" in one.source and one.as_of >= "2026-11-22" for one in CARDS[model].policy)
 
 
 def test_what_is_said_is_read() -> None:
@@ -48,3 +64,12 @@ async def test_a_request_goes_only_where_its_floors_are_kept(floors: Floors, par
     assert (caught.value.param, model.submitted) == (param, [])
     good = replace(model.card, policy=(fact("training", "no"), fact("retention", "29"), fact("region", "US")))
     assert (await Stage([FakeModel(good)]).run(floors=floors)).endpoint == "one/a"
+
+
+async def test_volunteers_are_left_out_where_providers_are_not() -> None:
+    models = [FakeModel(card("one/a", lane="community")), FakeModel(card("two/a", lane="commercial"))]
+    stage = Stage(models)
+    assert (await stage.run(model="a", floors=Floors(no_community=True))).endpoint == "two/a"
+    with pytest.raises(BadRequestError) as caught:
+        await Stage(models[:1]).run(floors=Floors(no_community=True))
+    assert (caught.value.param, models[0].submitted) == ("no_community", [])

@@ -343,6 +343,22 @@ async def test_unknown_model_names_the_near_ones() -> None:
     assert stage.store.decisions == []
 
 
+async def test_a_model_that_ended_is_told_with_its_day_and_what_came_after() -> None:
+    stage = Stage([FakeModel(card("openai/gpt-image-2.5-flare")), FakeModel(card("two/gpt-image-1.5"))])
+    for name in ("gpt-image-1", "openai/gpt-image-1"):
+        error = await failing(stage, model=name)
+        assert isinstance(error, UnknownModelError)
+        assert error.message == f"There is no model “{name}” any more: it ended on 2026-10-23."
+        assert error.hint == "Its successor here is openai/gpt-image-2.5-flare."
+    error = await failing(stage, model="grok-imagine-image-quality")
+    assert error.hint == "None that came after it is here."
+
+
+async def test_a_name_that_another_still_has_is_no_model_that_ended() -> None:
+    stage = Stage([FakeModel(card("box/gpt-image-1", family="gpt-image-1"))])
+    assert (await stage.run(model="gpt-image-1")).endpoint == "box/gpt-image-1"
+
+
 async def test_a_decision_with_nothing_to_try_is_stored_and_explained() -> None:
     stage = Stage(
         [FakeModel(card("one/a")), FakeModel(card("two/a", capabilities=card().capabilities, retires="2020-01-01"))]

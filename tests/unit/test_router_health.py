@@ -214,6 +214,16 @@ def test_how_long_it_takes_is_learnt_here() -> None:
     assert health.typical_seconds("a/two") is None
 
 
+def test_slower_than_usual_is_known_after_ten() -> None:
+    health = Health(FakeClock())
+    for number in range(10):
+        assert not health.knows_slow("a/one"), number
+        health.begin("a/one", "generate")
+        health.worked("a/one", "generate", 2.0)
+    assert health.knows_slow("a/one")
+    assert not health.knows_slow("a/two")
+
+
 def test_a_probe_that_is_answered_without_a_picture_closes_the_breaker() -> None:
     ward = Ward()
     ward.fail(OverloadedError("busy"), times=3)

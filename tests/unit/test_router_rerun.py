@@ -53,8 +53,8 @@ def test_a_golden_decision_follows_from_the_file_alone(case: dict[str, Any]) -> 
 
 def test_the_golden_cases_walk_every_reason_and_strategy() -> None:
     reasons = {candidate["reason"] for case in VECTORS["cases"] for candidate in case["candidates"]}
-    assert {"picked", "ranked_lower", "other_model", "policy_filter", "unhealthy", "lane_floor", "price_cap",
-            "price_unknown", "data_training", "data_retention", "data_region", "no_key", "disabled"} <= reasons  # fmt: skip
+    assert {"picked", "ranked_lower", "other_model", "policy_filter", "unhealthy", "lane_floor", "no_community", "price_cap",
+            "price_unknown", "data_training", "data_retention", "data_region", "no_key", "disabled", "probation"} <= reasons  # fmt: skip
     assert {policy["strategy"] for policy in VECTORS["policies"].values()} == {
         "best",
         "draw",

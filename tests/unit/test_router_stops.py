@@ -252,7 +252,7 @@ async def test_a_stop_while_the_money_is_settled_does_not_lose_the_picture_of_th
     slow = Slow()
     stage = Stage([FakeModel(card(), OK, Step(hang=True))], store=slow)
     running = asyncio.ensure_future(stage.run(ImageRequest(prompt="x", n=2)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not stage.told(Arrived):
             await asyncio.sleep(0)
     running.cancel()

@@ -12,7 +12,9 @@ REASONS = set(get_args(Reason))
 
 def test_every_reason_to_be_out_has_its_sentence() -> None:
     assert (
-        set(refusal._WORDS) == set(refusal._NEAREST_TO_SUCCESS) == REASONS - {"picked", "ranked_lower", "other_model"}
+        set(refusal._WORDS)
+        == set(refusal._NEAREST_TO_SUCCESS)
+        == REASONS - {"picked", "ranked_lower", "other_model", "probation"}
     )
 
 

@@ -35,7 +35,7 @@ async def dies_with(b: Bench, n: int, kept: int) -> tuple[str, asyncio.Event]:
 
     b.blobs.put = keep  # type: ignore[method-assign]
     run = await b.studio.start_single(ImageRequest(prompt="x", n=n), model="a/one")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await there.wait()
     b.blobs.put = put  # type: ignore[method-assign]
     await b.restarted().recover()

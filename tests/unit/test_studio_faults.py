@@ -36,10 +36,12 @@ async def test_a_stop_while_the_end_is_stored_changes_nothing(tmp_path: Path) ->
 
 async def test_a_picture_outlives_a_database_that_is_away_for_a_moment(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
-        keep, away = b.store.save_tile, [True]
+        keep, away, tried = b.store.save_tile, [True], asyncio.Event()
 
         async def locked(tile: TileRecord, pictures: Sequence[PictureRecord] = ()) -> None:
             if away[0]:
+                if tile.state == "done":
+                    tried.set()
                 raise StorageError("The database is locked.")
             await keep(tile, pictures)
 
@@ -52,12 +54,14 @@ async def test_a_picture_outlives_a_database_that_is_away_for_a_moment(tmp_path:
         b.registry.models["a/one"] = model("a/one", play=draws)
         id_ = (await b.studio.start(Asked(text="x", models=("a/one",)))).tiles[0].record.id
         waiting = asyncio.create_task(b.studio.wait(id_))
-        async with asyncio.timeout(5):
-            while (await b.studio.tile(id_)).record.state != "done":
+        async with asyncio.timeout(60):
+            await tried.wait()
+            assert not waiting.done()
+            assert (await b.studio.tile(id_)).record.state == "receiving"
+            away[0] = False
+            while not waiting.done():
+                b.clock.advance(30)
                 await asyncio.sleep(0.002)
-        assert not waiting.done()
-        away[0] = False
-        b.clock.advance(30)
         assert ((await waiting).record.state, (await waiting).record.billed) == ("done", "yes")
         kept = await b.store.tile(id_)
         assert kept is not None

@@ -75,7 +75,7 @@ async def test_what_a_model_cannot_do_is_said_before_and_left_out(
     assert len(run["tiles"]) == 3
     kept = {tuple(cell["at"]): (cell["tiles"], cell["reason"]) for cell in run["settings"]["grid"]["cells"]}
     assert kept[1, 1] == ([], "Two takes no pictures.")
-    assert [len(request.images) for request in models[0].asked] == [0, 1]
+    assert sorted(len(request.images) for request in models[0].asked) == [0, 1]
 
 
 async def test_a_value_nobody_can_read_greys_its_own_cells_only(b: Bench) -> None:
@@ -91,8 +91,8 @@ async def test_a_switch_is_an_axis_too(b: Bench, models: tuple[FakeModel, FakeMo
         Axis(kind="parameter", name="s", values=("", "9")),
     )
     await ended(b, await grids(b).start(Asked(text="a kite", models=(ONE,)), axes))
-    assert [dict(request.knobs) for request in models[0].asked] == [
-        {"tile": True}, {"tile": True, "stylize": 9}, {}, {"stylize": 9},
+    assert sorted((dict(request.knobs) for request in models[0].asked), key=str) == [
+        {"stylize": 9}, {"tile": True, "stylize": 9}, {"tile": True}, {},
     ]  # fmt: skip
 
 

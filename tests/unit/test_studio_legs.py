@@ -45,7 +45,7 @@ async def goes_on(request: ImageRequest, context: CallContext) -> ImageResult:
 async def start_and_die(b: Bench, *, came: int) -> str:
     request = ImageRequest(prompt="x", n=3, seed=100)
     tile = (await b.studio.start_single(request, model="a/one")).tiles[0].record.id
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             attempts = await b.store.attempts_of(tile)
             ended = [one for one in attempts if one.outcome == "done"]

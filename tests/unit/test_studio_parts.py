@@ -1,12 +1,16 @@
 """Tiles whose pictures come by several calls: each is kept when it comes, whatever becomes of the others."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from tests.unit.studio_doubles import WIRE, FakeModel, bench, model, picture, result, until
 
+from triptych.spec.errors import BlockedError
 from triptych.spec.image import Cost, ImageRequest, ImageResult
 from triptych.spec.model import CallContext, Sent
+from triptych.spec.records import FINAL_STATES, PictureRecord, TileRecord
 from triptych.studio.service import Studio
 
 
@@ -30,9 +34,40 @@ async def pictures_of(studio: Studio, tile: str) -> int:
 
 
 async def when_there_are(studio: Studio, tile: str, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await pictures_of(studio, tile) < count:
             await asyncio.sleep(0.002)
+
+
+async def refuses(request: ImageRequest, context: CallContext) -> ImageResult:
+    await context.tell(Sent(WIRE))
+    raise BlockedError("Not this.")
+
+
+@pytest.mark.parametrize(("one", "n", "state"), [
+    (model("a/one"), 1, "done"), (model("a/one"), 3, "done"), (model("a/one", max_images_per_call=4), 3, "done"),
+    (model("a/one", play=refuses), 1, "blocked"),
+])  # fmt: skip
+async def test_nobody_sees_what_the_store_does_not_know_yet(one: FakeModel, n: int, state: str, tmp_path: Path) -> None:
+    async with bench(tmp_path, one) as b:
+        save, writes = b.store.save_tile, 0
+
+        async def looks(tile: TileRecord, pictures: Sequence[PictureRecord] = ()) -> None:
+            nonlocal writes
+            for _ in range(5):  # others have their turn, too
+                await asyncio.sleep(0)
+            view, writes = await b.studio.tile(tile.id), writes + 1
+            assert view.record.state not in FINAL_STATES
+            for shown in view.pictures:
+                assert (await b.studio.pictures.record(shown.id)).tile_id == tile.id
+            await save(tile, pictures)
+
+        b.store.save_tile = looks  # type: ignore[method-assign]
+        id_ = (await b.studio.start_single(ImageRequest(prompt="x", n=n), model="a/one")).tiles[0].record.id
+        ended = await b.studio.wait(id_)
+        assert (ended.record.state, len(ended.pictures)) == (state, n if state == "done" else 0)
+        assert ended.record.error is None or ended.record.error.code != "internal_error"
+        assert writes
 
 
 async def test_pictures_are_announced_one_by_one_and_keep_their_places(tmp_path: Path) -> None:

@@ -132,22 +132,93 @@ async def test_what_is_switched_off_teaches_nothing_and_is_kept_all_the_same(tmp
         assert await picks.forget_all() == 0
 
 
-async def test_the_ranking_names_every_model_and_asks_one_question_or_both(tmp_path: Path) -> None:
+async def test_the_ranking_names_every_model_and_is_about_one_question(tmp_path: Path) -> None:
     async with bench(tmp_path, *three(), model("d/unseen")) as b:
         picks = Picks(b.store, b.registry, b.clock)
         pictures = tuple(await shown(b, "a kettle", ONE, TWO))
         await picks.save(AskedPick(pictures=pictures, winner=0))
         await picks.save(AskedPick(pictures=pictures, winner=1, question="closer"))
-        both, closer = await picks.ranking("generate"), await picks.ranking("generate", "closer")
-        rows: Any = both.json["models"]
-        assert [(row["model"], row["name"], row["strength"], row["wins"], row["comparisons"]) for row in rows] == [
-            ("one", "One", 0, 1, 2), ("two", "Two", 0, 1, 2), ("unseen", "Unseen", 0, 0, 0)
+        prettier, closer = await picks.ranking("generate"), await picks.ranking("generate", "closer")
+        rows: Any = prettier.json["models"]
+        assert [(row["model"], row["name"], row["wins"], row["comparisons"]) for row in rows] == [
+            ("one", "One", 1, 1), ("two", "Two", 0, 1), ("unseen", "Unseen", 0, 0)
         ]  # fmt: skip
         assert rows[0]["endpoints"] == [ONE, THREE]
-        assert both.json["tasks"] == ["generate"]
+        assert (prettier.json["tasks"], prettier.json["question"], prettier.json["counts"]) == (
+            ["generate"], "prettier", "prettier"
+        )  # fmt: skip
         assert closer.ranking.models[0].model == "two"
-        assert (closer.json["question"], closer.json["picks"]) == ("closer", 1)
+        assert (closer.json["question"], closer.json["counts"], closer.json["picks"]) == ("closer", "prettier", 1)
         assert (await picks.ranking("upscale")).json["verdict"] == "none"
+
+
+async def test_the_router_and_the_order_go_by_one_question_that_can_be_chosen(tmp_path: Path) -> None:
+    async with bench(tmp_path, *three()) as b:
+        picks = Picks(b.store, b.registry, b.clock)
+        pictures = tuple(await shown(b, "a kettle", ONE, TWO))
+        await picks.save(AskedPick(pictures=pictures, winner=0))
+        alone = dict(picks.taste("generate"))
+        await picks.save(AskedPick(pictures=pictures, winner=1, question="closer"))
+        assert picks.taste("generate") == alone
+        await picks.switch(ordering=True)
+        assert (picks.question, picks.in_order([TWO, ONE])) == ("prettier", [ONE, TWO])
+        await picks.switch(question="closer")
+        assert picks.switches == {"learning": True, "ordering": True, "question": "closer"}
+        assert picks.taste("generate")["two"] == alone["one"]
+        assert picks.in_order([ONE, TWO]) == [TWO, ONE]
+        assert (await picks.ranking("generate")).json["question"] == "closer"
+        later = Picks(b.store, b.registry, b.clock)
+        await later.load()
+        assert (later.switches, later.taste("generate")) == (picks.switches, picks.taste("generate"))
+
+
+async def test_the_same_look_again_takes_the_place_of_the_earlier_pick(tmp_path: Path) -> None:
+    async with bench(tmp_path, *three()) as b:
+        picks, other_tab = Picks(b.store, b.registry, b.clock), Picks(b.store, b.registry, b.clock)
+        pictures = tuple(await shown(b, "a kettle", ONE, TWO))
+        elsewhere = tuple(await shown(b, "a pot", TWO))
+        out = await picks.save(AskedPick(pictures=pictures, winner=None, rejected=(0,)))
+        await picks.save(AskedPick(pictures=pictures, winner=0))
+        b.clock.advance(0.001)
+        closer = await picks.save(AskedPick(pictures=pictures, winner=0, question="closer"))
+        b.clock.advance(0.001)
+        wider = await picks.save(AskedPick(pictures=(*pictures, *elsewhere), winner=2))
+        b.clock.advance(0.001)
+        last = await other_tab.save(AskedPick(pictures=(pictures[1], pictures[0]), winner=0))
+        assert await picks.all() == (out, closer, wider, last)
+        assert await picks.answered(pictures) == (out, closer, last)
+        assert await picks.answered((*elsewhere, *pictures)) == (wider,)
+        b.clock.advance(0.001)
+        again = await picks.save(AskedPick(pictures=pictures, winner=None, rejected=(0,)))
+        other = await picks.save(AskedPick(pictures=pictures, winner=None, rejected=(1,)))
+        assert await picks.answered(pictures) == (closer, last, *sorted((again, other), key=lambda pick: pick.id))
+        assert await picks.picked((*pictures, *elsewhere, "img_gone")) == {
+            pictures[0]: ["closer"], pictures[1]: ["prettier"], elsewhere[0]: ["prettier"], "img_gone": []
+        }  # fmt: skip
+
+
+async def test_what_is_picked_of_a_veiled_row_is_told_with_its_makers(tmp_path: Path) -> None:
+    async with bench(tmp_path, *three()) as b:
+        picks = Picks(b.store, b.registry, b.clock)
+        blind, seen = tuple(await shown(b, "a kettle --blind", ONE, TWO)), tuple(await shown(b, "a pot", ONE))
+        mixed = await picks.save(AskedPick(pictures=(*blind, *seen), winner=0))
+        assert await picks.picked(blind) == {blind[0]: [], blind[1]: []}  # until the row is opened, as that pick does
+        for run in await picks.blind_runs(mixed):
+            await b.studio.open(run)
+        assert await picks.picked(blind) == {blind[0]: ["prettier"], blind[1]: []}
+
+
+async def test_what_is_not_rejected_any_more_does_not_count_as_rejected(tmp_path: Path) -> None:
+    async with bench(tmp_path, *three()) as b:
+        picks = Picks(b.store, b.registry, b.clock)
+        pictures = tuple(await shown(b, "a kettle", ONE, TWO, THREE))
+        won = await picks.save(AskedPick(pictures=pictures, winner=2))
+        both = await picks.save(AskedPick(pictures=pictures, winner=None, rejected=(0, 1)))
+        assert await picks.let_go([pictures[2], "img_gone"]) is False
+        assert await picks.let_go([pictures[0]]) is True
+        assert set(await picks.all()) == {won, replace(both, rejected=(1,))}
+        assert await picks.let_go([pictures[1]]) is True
+        assert await picks.all() == (won,)
 
 
 async def test_each_pick_is_handed_on_and_a_failure_there_loses_none(tmp_path: Path) -> None:
@@ -166,7 +237,12 @@ async def test_each_pick_is_handed_on_and_a_failure_there_loses_none(tmp_path: P
         faults.append(StorageError("The disk is full."))
         b.clock.advance(0.001)
         second = await picks.save(AskedPick(pictures=pictures, winner=None, rejected=(1,)))
-        assert told == [first, second] == list(await picks.all())
+        assert told == [first, second]
+        assert await picks.all() == (replace(first, statement=None), second)
+        assert "statement" not in str(await picks.pages([second]))
+        await Picks(b.store, b.registry, b.clock, publish=publish).load()  # what could not be told is told later
+        assert told == [first, second, second]
+        assert [pick.statement for pick in await picks.all()] == [None, None]
         said = vote(second)
         assert said == {
             "day": "2027-01-15", "task": "generate", "question": "prettier", "blind": False,
@@ -175,6 +251,38 @@ async def test_each_pick_is_handed_on_and_a_failure_there_loses_none(tmp_path: P
         }  # fmt: skip
         for private in (first.run_id, second.id, *pictures, *(each.tile_id for each in first.shown), "secret"):
             assert str(private) not in str(said)
+
+
+async def test_a_rejection_in_a_blind_row_is_handed_on_once_the_row_is_open(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    async def publish(pick: PickRecord) -> None:
+        told.append(pick.id)
+
+    async with bench(tmp_path, *three()) as b:
+        picks = Picks(b.store, b.registry, b.clock, publish=publish)
+        opened, picked, forgotten, silent = [
+            tuple(await shown(b, f"kettle {n} --blind", ONE, TWO)) for n in range(4)
+        ]  # fmt: skip
+        kept = [
+            await picks.save(AskedPick(pictures=pictures, winner=None, rejected=(0,), blind=True))
+            for pictures in (opened, picked, forgotten, silent)
+        ]
+        later = Picks(b.store, b.registry, b.clock, publish=publish)
+        await later.load()  # a start changes nothing
+        await later.forget(kept[2].id)
+        assert told == []
+        await b.studio.open(kept[0].run_id or "")
+        await later.load()
+        assert told == [kept[0].id]
+        b.clock.advance(0.001)
+        won = await later.save(AskedPick(pictures=picked, winner=1, blind=True))
+        assert told == [kept[0].id, kept[1].id, won.id]
+        await b.studio.open(kept[2].run_id or "")
+        await b.studio.open(kept[3].run_id or "")
+        await Picks(b.store, b.registry, b.clock).load()  # switched off when it is opened: it stays here for good
+        await later.load()
+        assert told == [kept[0].id, kept[1].id, won.id]
 
 
 async def test_a_blind_row_tells_which_picture_was_picked(tmp_path: Path) -> None:

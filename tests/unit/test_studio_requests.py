@@ -12,7 +12,7 @@ from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Size, Tur
 from triptych.spec.model import Capabilities, SizeRule
 from triptych.spec.records import PictureRecord
 from triptych.store.codec import json_value, to_json
-from triptych.studio.requests import ratio_of, request_from_json, request_json
+from triptych.studio.requests import asked_json, ratio_of, request_from_json, request_json
 from triptych.studio.sizes import size_problem
 from triptych.studio.views import file_name
 
@@ -96,6 +96,23 @@ def test_json_of_a_request_holds_no_bytes_and_only_what_was_asked_for() -> None:
         "prompt": "x", "n": 1,
         "images": [{"sha256": IMAGE.sha256, "bytes": 5, "media_type": "image/png", "width": 300, "height": 200, "role": "style"}],
     }  # fmt: skip
+
+
+def test_what_was_asked_for_beyond_the_words_is_told_without_what_a_draft_set() -> None:
+    request = ImageRequest(
+        prompt="a kettle", size=Size(256, 320), quality="low", seed=5, negative_prompt="birds", user="someone",
+        parts=(WeightedPart("a kettle", 2), WeightedPart("steam", 0.5)), images=(IMAGE,), mask=IMAGE,
+        knobs={"stylize": 250, "raw": True}, options={"openai": {"x": 1}}, restore=True,
+        turns=(Turn(prompt="a pot", picture="img_1", answer=IMAGE, endpoint="a/one", context="x"),),
+    )  # fmt: skip
+    asked = asked_json(request_json(request), {"quality": "low"})
+    assert asked == {
+        "size": "256x320", "seed": 5, "negative_prompt": "birds", "parts": "a kettle::2 steam::0.5",
+        "images": [{"sha256": IMAGE.sha256, "role": "style"}], "mask": IMAGE.sha256, "stylize": 250, "raw": True,
+        "turns": [{"prompt": "a pot", "picture": "img_1"}], "restore": True, "options": {"openai": {"x": 1}},
+    }  # fmt: skip
+    assert asked_json(request_json(request))["quality"] == "low"
+    assert asked_json({"prompt": "a kettle", "n": 1}) == {}
 
 
 def test_the_plate_has_the_final_shape_before_any_bytes_arrive() -> None:

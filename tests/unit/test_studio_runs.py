@@ -22,6 +22,7 @@ from triptych.spec.errors import (
 from triptych.spec.image import Adjustment, AspectRatio, Cost, ImageRequest, ImageResult, ItemFailure, Size
 from triptych.spec.model import Accepted, CallContext, JobHandle, Progress, Sent
 from triptych.studio.planning import Asked, PictureRef
+from triptych.studio.small import THUMB
 
 
 async def blocked(request: ImageRequest, context: CallContext) -> ImageResult:
@@ -68,8 +69,14 @@ async def test_events_follow_the_store_and_name_only_what_changed(tmp_path: Path
         assert events[0].type == "run"
         tiles = [event.data for event in events if event.type == "tile"]
         assert [t["state"] for t in tiles if "state" in t] == ["sent", "receiving", "done"]
+        assert (tiles[0]["state"], tiles[0]["endpoint"], tiles[0]["lane"]) == ("sent", "a/one", "commercial")  # in one
         assert all(t["run"] == run.record.id and "prompt" not in t for t in tiles)
-        assert events[-1].data["today"] == {"amount_micro_usd": 67_000, "unknown": 0, "guessed_micro_usd": 0}
+        assert events[-1].data["today"] == {
+            "amount_micro_usd": 67_000,
+            "unknown": 0,
+            "guessed_micro_usd": 0,
+            "fee_micro_usd": 0,
+        }
 
 
 async def test_prompts_models_and_n_make_tiles_of_one_picture(tmp_path: Path) -> None:
@@ -105,7 +112,7 @@ async def test_a_plan_counts_prices_and_says_what_each_model_makes_of_it(tmp_pat
     async with bench(tmp_path, free, adjusting, keyless) as b:
         b.registry.without_key.add("b/two")
         view = await b.studio.plan(Asked(text="{a, b} --n 2 --stlye x", models=("demo/aurora", "a/one", "b/two")))
-        assert (view.prompts, view.images, view.seconds) == (2, 12, (8, 20))
+        assert (view.prompts, view.images, view.seconds) == (2, 8, (8, 20))
         assert view.per_model["a/one"].cost == Cost(4 * 67_000, "table")
         assert view.per_model["demo/aurora"].cost == Cost(0, "free")
         assert [item.feature for item in view.per_model["a/one"].adjustments] == ["seed"]
@@ -220,6 +227,7 @@ async def test_a_tile_at_work_cannot_be_retried_but_cancelled(tmp_path: Path) ->
             "amount_micro_usd": 134_000,
             "unknown": 1,
             "guessed_micro_usd": 67_000,
+            "fee_micro_usd": 0,
         }
         assert (await b.studio.cancel(tile)).record == (await b.studio.tile(tile)).record
 
@@ -249,7 +257,7 @@ async def test_one_rate_limit_waits_and_leaves_the_others_alone(tmp_path: Path) 
         run = await b.studio.start(Asked(text="x", models=("a/one", "b/two")))
         slow, quick = (tile.record.id for tile in run.tiles)
         assert (await b.studio.wait(quick)).record.state == "done"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (await b.studio.tile(slow)).record.state != "waiting":
                 await asyncio.sleep(0.002)
         shown = (await b.studio.tile(slow)).json["retry"]
@@ -411,13 +419,24 @@ async def test_rows_are_hidden_and_brought_back(tmp_path: Path) -> None:
             await b.studio.run("run_none")
 
 
-async def test_thumbnails_are_made_on_the_first_look_only(tmp_path: Path) -> None:
+async def test_small_copies_are_made_when_a_picture_comes_for_the_page_else_on_the_first_look(tmp_path: Path) -> None:
     async with bench(tmp_path, model("a/one")) as b:
         done = await b.studio.wait((await b.studio.start(Asked(text="x", models=("a/one",)))).tiles[0].record.id)
-        assert b.workshop.thumbs == 0
+        async with asyncio.timeout(60):
+            while await b.blobs.get_derived(done.pictures[0].sha256, THUMB) is None:
+                await asyncio.sleep(0.01)
+        made = b.workshop.thumbs
         for _ in range(2):
-            assert await b.studio.pictures.thumb(done.pictures[0].id) == b"thumb256"
-        assert b.workshop.thumbs == 1
+            assert await b.studio.pictures.thumb(done.pictures[0].id) == b"thumb320"  # 5:4, so its short side is 256
+            assert await b.studio.pictures.view(done.pictures[0].id) == b"thumb1024"
+        assert b.workshop.thumbs == made == 2
+
+    async with bench(tmp_path / "api", model("a/one")) as b:
+        called = await b.studio.start_single(ImageRequest(prompt="x"), model="a/one")
+        done = await b.studio.wait(called.tiles[0].record.id)
+        assert b.workshop.thumbs == 0
+        assert (await b.studio.pictures.thumb(done.pictures[0].id)).startswith(b"thumb")
+        assert b.workshop.thumbs == 2
 
 
 async def test_a_full_disk_fails_the_tile_and_says_so(tmp_path: Path) -> None:
@@ -497,7 +516,7 @@ async def test_pictures_that_have_come_are_kept_whoever_wants_to_stop(tmp_path: 
         b.blobs.put = slow  # type: ignore[method-assign]
         run = await b.studio.start(Asked(text="x", models=("a/one", "b/two")))
         one, two = (tile.record.id for tile in run.tiles)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             for id_ in (one, two):
                 while (await b.studio.tile(id_)).record.state != "receiving":
                     await asyncio.sleep(0.002)

@@ -31,7 +31,8 @@ from triptych.spec.routing import (
 )
 
 FILE = Path(__file__).parent / "decisions.json"
-COUNT = 60
+COUNT, NEWCOMERS = 60, 20
+"""Cases, and those behind them in which some endpoints are newcomers."""
 NOW = 1_790_000_000_000
 ABOUT = (
     "Each case: decide(policy, snapshot, features, nonce) gives candidates. policy_id and snapshot_id are SHA-256 over "
@@ -102,8 +103,14 @@ def case(number: int) -> dict[str, Any]:
     chosen = random.Random(number)
     names = [f"{provider}/{model}" for provider in "wxyz" for model in "abc"]
     states = tuple(state(chosen, name) for name in chosen.sample(names, chosen.randrange(1, 10)))
+    policy, asked, nonce = (
+        POLICIES[number % len(POLICIES)],
+        replace(features(chosen), no_community=number % 7 == 0),
+        f"{chosen.getrandbits(128):032x}",
+    )
+    if number >= COUNT:
+        states = tuple(replace(one, newcomer=chosen.choice([None, 0, 0, 1, 3])) for one in states)
     snapshot = Snapshot(taken_ms=NOW, endpoints=states)
-    policy, asked, nonce = POLICIES[number % len(POLICIES)], features(chosen), f"{chosen.getrandbits(128):032x}"
     decision = decide(policy, snapshot, asked, nonce)
     return {
         "policy_id": decision.policy_id, "snapshot_id": decision.snapshot_id, "nonce": nonce,
@@ -130,7 +137,7 @@ def vectors() -> dict[str, Any]:
         "log2": [{"value": str(n), "log2": str(log2_fixed(n))} for n in numbers],
         "draws": draws(),
         "policies": {policy_id(policy): policy_json(policy) for policy in POLICIES},
-        "cases": [case(number) for number in range(COUNT)],
+        "cases": [case(number) for number in range(COUNT + NEWCOMERS)],
     }
 
 

@@ -20,6 +20,7 @@ from tests.unit.receipt_tools import DECISION, FACTS, IMAGE, OTHER, SIGNER, SNAP
 
 from triptych.cli.verify import keys_in, reclaim, redecide
 from triptych.imaging.header import header
+from triptych.imaging.recipe import with_recipe
 from triptych.network.jose import decode_url64, encode_url64, jwk_of
 from triptych.network.receipt import read, sign
 from triptych.network.verify import Evidence, verify
@@ -36,7 +37,7 @@ FILE = Path(__file__).parent / "receipts.json"
 ABOUT = (
     "Each case: what was brought (texts as they are; `images` by name in base64url) and the lines that a check says: what was "
     "looked at, the verdict, the words. `headers` are pictures in base64url with what their header says, null for none; "
-    "`bare` are pictures with content credentials and what is left without them."
+    "`bare` are pictures with content credentials or a recipe and what is left without."
 )
 WITNESS = Signer.from_seed("witness.example/w", bytes(range(1, 33)), COSIGNATURE_V1)
 TRUST = f"log {SIGNER.key}\nquorum none\n"
@@ -153,6 +154,9 @@ async def cases() -> dict[str, Case]:
         "another picture": {**full, "images": {"b.png": encode_url64(picture_bytes("red")), "c": encode_url64(b"no picture")}},
         "a picture that was taken home": {**full, "images": {"home.png": encode_url64(carrying(IMAGE, "PNG"))}},
         "another picture that was taken home": {**full, "images": {"x": encode_url64(carrying(picture_bytes("red"), "PNG"))}},
+        "a picture with a recipe": {**full, "images": {"home.png": encode_url64(cooked(IMAGE))}},
+        "a picture with a recipe that was taken home": {**full, "images": {"home.png": encode_url64(carrying(cooked(IMAGE), "PNG"))}},
+        "another picture with a recipe": {**full, "images": {"x": encode_url64(cooked(picture_bytes("red")))}},
         "another policy": {**full, "policy": '{"format":"triptych-policy/1","name":"mine"}'},
         "no policy at all": {**full, "policy": '{"format":"triptych-policy/1","name":5}'},
         "another snapshot": {**full, "snapshot": seal(replace(SNAPSHOT, taken_ms=1)).body.decode()},
@@ -167,6 +171,14 @@ async def cases() -> dict[str, Case]:
         "a text that is none": {**full, "receipt": "a.b"},
         "a header that is none": {**full, "receipt": f"{encode_url64(b'{}')}.{payload}.{'A' * 86}"},
     }  # fmt: skip
+
+
+def cooked(data: bytes) -> bytes:
+    """A picture with a recipe put in."""
+    made = with_recipe(data, '{"triptych":"recipe/1"}')
+    if made is None:
+        raise ValueError("It takes no recipe.")
+    return made
 
 
 def carrying(data: bytes, kind: str) -> bytes:
@@ -194,13 +206,14 @@ def carrying(data: bytes, kind: str) -> bytes:
 
 
 def bared() -> list[dict[str, str]]:
-    """Pictures with a manifest store, and what is left of them without."""
+    """Pictures with a manifest store, a recipe or both, and what is left of them without."""
     made_ones = []
     for kind in ("PNG", "WEBP", "JPEG"):
         out = io.BytesIO()
         Image.new("RGB", (24, 16), "teal").save(out, kind)
         plain = out.getvalue()
         made_ones += [(carrying(plain, kind), plain), (carrying(carrying(plain, kind), kind), plain), (plain, plain)]
+        made_ones += [(cooked(plain), plain), (carrying(cooked(plain), kind), plain)]
     return [{"data": encode_url64(data), "bare": encode_url64(left)} for data, left in made_ones]
 
 

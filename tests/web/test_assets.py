@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from tools import vendor
 
+from triptych.spec.json import Json
 from triptych.web import CSP, VERSION, Assets, asset, page
 from triptych.web.assets import STYLES
+from triptych.web.languages import language
 
 TREE = Assets().tree
 BOOT = {"session": "s", "models": [], "selected": [], "runs": []}
@@ -65,6 +67,46 @@ def test_boot_data_cannot_end_its_element() -> None:
     assert json.loads(inside[0])["runs"][0]["text"].startswith("</script>")
 
 
+def test_the_frame_before_any_script_speaks_the_readers_language() -> None:
+    model: dict[str, Json] = {
+        "id": "a/b",
+        "name": "B",
+        "provider": "a",
+        "state": "ready",
+        "lane": "local",
+        "price_micro_usd": 40_000,
+    }
+    hidden: list[Json] = [{"id": f"a/{n}", "name": str(n), "provider": "a", "state": "off"} for n in range(1_200)]
+    html, _ = page({**BOOT, "models": [model, *hidden], "selected": ["a/b"]}, language="de")
+    assert '<html lang="de">' in html
+    assert 'placeholder="Beschreib ein Bild. Jedes gewählte Modell malt es."' in html
+    assert 'aria-label="Galerie"' in html
+    assert '<span class="word">dieser Rechner</span>' in html
+    assert '<span class="num">0,04\u00a0$</span>' in html
+    assert "1.200 weitere Modelle" in html
+    html, _ = page({**BOOT, "models": [model, *hidden], "selected": ["a/b"]})
+    assert '<html lang="en">' in html
+    assert "$0.04<" in html
+    assert "1,200 more models" in html
+
+
+@pytest.mark.parametrize(
+    ("accepted", "chosen", "spoken"),
+    [
+        ("de-DE,de;q=0.9,en;q=0.8", None, "de"),
+        ("en-US,en;q=0.9,de;q=0.8", None, "en"),
+        ("fr,de;q=0.5,en;q=0.7", None, "en"),
+        ("fr;q=1,de;q=0", None, "en"),
+        ("de", "en", "en"),
+        ("en", "de", "de"),
+        ("de;q=x", "no such", "en"),
+        ("", None, "en"),
+    ],
+)
+def test_a_language_is_the_chosen_one_or_the_browsers(accepted: str, chosen: str | None, spoken: str) -> None:
+    assert language(accepted, chosen) == spoken
+
+
 def test_model_names_in_the_shell_are_escaped() -> None:
     html, _ = page({**BOOT, "models": [{"id": "x", "name": "<b>", "state": "ready"}]})
     assert '<span class="name">&lt;b&gt;</span>' in html
@@ -97,3 +139,20 @@ def test_development_sees_an_edit(tmp_path: Path) -> None:
     assert live.page(BOOT)[0] != before
     assert fixed.page(BOOT)[0] == before
     assert VERSION in before
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("card", "lineage", "views"),
+        ("said", "lineage", "kit"),
+        ("short", "edit", "gallery"),
+        ("offers", "tasks", "app"),
+    ],
+)
+def test_a_view_that_was_open_changes_no_other(name: str, one: str, other: str) -> None:
+    """A sheet that is loaded for one view stays for the next: what two views have is not styled by its bare name."""
+    bare = re.compile(rf"(?:^|[}},]\s*|\n\s*)\.{name}\s*[{{,:\[]")
+    assert not bare.search(TREE.files[f"style/{one}.css"].decode()), (name, one)
+    assert f".{name}" in TREE.files[f"style/{one}.css"].decode() or name == "card"
+    assert f".{name}" in TREE.files[f"style/{other}.css"].decode()

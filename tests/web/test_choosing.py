@@ -1,13 +1,21 @@
 """Which models run: the chips, many of them, and the models that the text chooses. There is one truth on the screen."""
 
 import re
+from dataclasses import replace
+from datetime import date
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.unit.adapter_kit import CARDS
 from tests.web.conftest import Opener
 from tests.web.test_studio import called, until
+from tests.web.test_views import violations
+
+from triptych.app.model_views import word_of
 
 pytestmark = pytest.mark.browser
+GEMINI = "google/gemini-3.1-flash-image"
 
 
 def checked(page: Page) -> list[str]:
@@ -56,6 +64,55 @@ def test_a_model_named_in_the_words_can_be_taken_out_by_its_chip(visit: Opener) 
     assert checked(page) == ["Aurora", "Woodcut"]
 
 
+def test_what_cannot_draw_is_named_with_its_reason_and_is_in_no_sum(visit: Opener) -> None:
+    """Neither before anything is written nor after, on a phone too."""
+    page = visit("first")
+    expect(page.locator(".chip")).not_to_have_count(0)
+    prompt = page.get_by_role("textbox", name="Prompt", exact=True)
+    prompt.fill("a {red, blue} kite --m mosaic,grok")
+    plan = page.locator("#plan")
+    expect(plan).to_contain_text("2 prompts × 1 model = 2 images")
+    expect(plan.locator(".num").first).to_have_text("free")
+    expect(plan).to_contain_text("stays on this machine")
+    expect(page.locator(".reading")).to_contain_text("Grok Imagine does not draw, and is not counted: No key yet.")
+    page.set_viewport_size({"width": 390, "height": 800})
+    fold = page.locator("button.fold")
+    expect(fold).to_contain_text("1 of 2 models")
+    expect(fold.locator(".price")).to_contain_text("free")
+    prompt.fill("a kite --m grok")
+    expect(page.locator("#plan .stop")).to_have_text("No key yet.")
+    expect(plan).not_to_contain_text("image")
+    expect(page.get_by_role("button", name="Create")).to_be_disabled()
+    expect(page.get_by_text("is not counted")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("locale", "ready", "more", "says"),
+    [("en-US", "Shortcuts", "More", "ends on 1 Dec"), ("de-DE", "Tastenkürzel", "Mehr", "endet am 1. Dez.")],
+)
+@pytest.mark.parametrize("phone", [False, True])
+def test_a_chip_says_when_its_model_ends_and_leads_to_what_is_known_of_it(
+    visit: Opener, axe: str, locale: str, ready: str, more: str, says: str, *, phone: bool
+) -> None:
+    word = word_of(replace(CARDS[GEMINI], retires="2026-12-01"), None, date(2026, 11, 22))
+    touch: dict[str, Any] = (
+        {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True} if phone else {}
+    )
+    page = visit(says={GEMINI: word}, locale=locale, ready=more if phone else ready, color_scheme="light", **touch)
+    served = page.request.get("/", headers={"Accept-Language": locale}).text()
+    assert f'<a class="word" href="/models#google">{says}</a>' in served  # nothing moves when the script draws it
+    page.locator("#prompt").click()
+    chip = page.locator(".models .chip", has_text="Gemini 3.1 Flash Image")
+    chip.scroll_into_view_if_needed()
+    ends = chip.get_by_role("link", name=says)
+    expect(ends).to_be_in_viewport(ratio=1)
+    expect(page.locator(".models .chip", has_text=says)).to_have_count(1)
+    assert violations(page, axe) == []
+    ends.click()
+    expect(page).to_have_url(re.compile("/models#google$"))
+    expect(page.locator("#provider-google")).to_be_in_viewport()
+
+
 def test_models_chosen_in_the_text_need_no_chip(visit: Opener) -> None:
     page = visit()
     for name in ("Aurora", "Woodcut"):
@@ -98,6 +155,7 @@ def test_many_models_take_one_line_until_all_are_asked_for(visit: Opener) -> Non
 
 def test_many_models_stay_one_scrollable_row_on_a_phone(visit: Opener) -> None:
     page = visit("many", viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    page.get_by_role("button", name="Models and settings").click()
     expect(page.locator(".models label:visible")).to_have_count(27)
     tops = page.locator(".models label").evaluate_all("es => new Set(es.map(e => e.offsetTop)).size")
     assert tops == 1

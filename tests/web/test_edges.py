@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import APIResponse, Route, expect
 from tests.web.conftest import Opener
+from tests.web.test_studio import heard
 
 pytestmark = pytest.mark.browser
 GOOGLE, XAI, AURORA = "google/gemini-3.1-flash-image", "xai/grok-imagine", "demo/aurora"
@@ -20,6 +21,35 @@ def test_escape_after_create_goes_to_the_newest_row(visit: Opener) -> None:
     expect(row).to_be_visible()
     page.keyboard.press("Escape")
     expect(row.locator("[role=group]").first).to_be_focused()
+
+
+def test_the_keys_follow_a_new_row_that_shows_before_its_answer_is_there(visit: Opener) -> None:
+    page = visit(runs=[("an old kettle", [AURORA])])
+    page.route("**/api/runs", lambda route: answers.append((route, route.fetch())))
+    answers: list[tuple[Route, APIResponse]] = []
+    page.get_by_role("group", name=re.compile("^A, Aurora")).focus()
+    page.get_by_role("textbox", name="Prompt").fill("a new kettle")
+    page.keyboard.press("Control+Enter")
+    row = page.get_by_role("region", name="a new kettle")
+    expect(row).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(row.locator("[role=group]").first).to_be_focused()
+    heard(page, lambda: bool(answers))
+    for route, answer in answers:
+        route.fulfill(response=answer)
+
+
+@pytest.mark.parametrize("height", [640, 800, 1100])
+def test_the_first_screen_stands_still_while_a_brief_is_read(visit: Opener, height: int) -> None:
+    page = visit("first", viewport={"width": 1280, "height": height})
+    switch = page.get_by_role("switch", name="Switch on AI Horde")
+    expect(page.get_by_label("Add pictures")).to_be_attached()  # the prompt bar's last line stands
+    expect(page.locator(".spend")).to_be_visible()
+    page.evaluate("document.fonts.ready.then(() => 0)")
+    before = switch.bounding_box()
+    page.get_by_role("button", name="A product").click()
+    expect(page.get_by_role("button", name="Remove --ar 4:5")).to_be_visible()
+    assert switch.bounding_box() == before
 
 
 def test_a_key_that_was_never_tried_is_said_once(visit: Opener) -> None:
@@ -58,6 +88,7 @@ def test_the_buttons_of_a_failed_tile_are_in_sight_when_all_is_twice_as_large(vi
 
 def test_chosen_models_stand_first_on_a_narrow_screen(visit: Opener) -> None:
     page = visit("many", viewport={"width": 390, "height": 800})
+    page.get_by_role("button", name="Models and settings").click()
     models = page.get_by_role("group", name="Models")
     place = models.get_by_text("Woodcut").bounding_box()
     other = models.get_by_text("Seedream 5").bounding_box()

@@ -64,6 +64,7 @@ def test_a_download_is_imported_beside_others_and_says_what_it_is(page: Page, ax
     )
     expect(row.locator(DONE)).to_have_count(2)
     expect(row.locator(DONE).nth(1)).to_contain_text("Stable Diffusion web UI")
+    expect(row.locator(DONE).nth(1).locator(".frame")).to_be_focused()
     frame = tile.first.locator(".frame")
     frame.focus()
     page.keyboard.press("i")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from tests.web.conftest import Opener
-from tests.web.test_studio import FOUR, PAIR, fake, tile
+from tests.web.test_studio import FOUR, PAIR, fake, tile, until
 
 pytestmark = pytest.mark.browser
 SEEN = """() => { const e = document.activeElement, s = getComputedStyle(e), box = e.getBoundingClientRect();
@@ -94,7 +94,7 @@ def test_pictures_and_a_mask_go_along_by_keyboard(visit: Opener) -> None:
     page.get_by_role("button", name="Remove the mask").focus()
     press(page, "Enter")
     expect(page.get_by_text("Its transparent part is changed")).to_have_count(0)
-    assert page.evaluate("document.activeElement.closest('.ref, #prompt') !== null")
+    until(lambda: page.evaluate("document.activeElement.closest('.ref, #prompt') !== null"))
     page.get_by_role("button", name="Remove picture 1").focus()
     press(page, "Enter")
     expect(page.get_by_label("Prompt", exact=True)).to_be_focused()
@@ -115,19 +115,33 @@ def test_the_focus_stays_where_the_work_is_when_its_place_goes_away(visit: Opene
     expect(page.get_by_role("menuitem").first).to_be_focused()
     press(page, "End Enter")
     expect(page.get_by_role("heading", name="second")).to_have_count(0)
-    assert page.evaluate("document.activeElement !== document.body")
+    until(lambda: page.evaluate("document.activeElement !== document.body"))
+
+
+def test_x_rejects_a_picture_and_never_stops_one_that_is_being_made(visit: Opener) -> None:
+    page = visit(runs=[("harbour demo!hold", PAIR)])
+    expect(page.locator(".tile[data-state=working]")).to_have_count(2)
+    aurora, woodcut = tile(page, "Aurora"), tile(page, "Woodcut")
+    aurora.focus()
+    press(page, "x")
+    press(page, ".")
+    expect(aurora).to_contain_text("Stopped on request.")
+    expect(woodcut).not_to_contain_text("Stopped")
+    press(page, "?")
+    sheet = page.get_by_role("dialog", name="Shortcuts")
+    expect(sheet.get_by_role("button", name="Key for Stop what is being made: .")).to_be_visible()
 
 
 def test_one_tile_is_a_tab_stop_and_escape_goes_one_step_out(visit: Opener) -> None:
     page = visit(runs=[("harbour", FOUR), ("second", FOUR)])
-    expect(page.locator(".tile[data-state=done]")).to_have_count(8)
-    assert page.locator(".frame[tabindex='0']").count() == 1
+    expect(page.locator(".tile[data-state=done] .acts")).to_have_count(8)  # what Tab goes to
+    expect(page.locator(".frame[tabindex='0']")).to_have_count(1)
     page.locator(".frame").nth(2).focus()
     press(page, "Tab")
-    expect(page.locator(".frame").nth(2).get_by_role("button", name="Compare")).to_be_focused()
+    expect(page.locator(".frame").nth(2).get_by_role("button", name="Keep")).to_be_focused()
     press(page, "Escape")
     expect(page.locator(".frame").nth(2)).to_be_focused()
-    assert page.locator(".frame[tabindex='0']").count() == 1
+    expect(page.locator(".frame[tabindex='0']")).to_have_count(1)
     press(page, "/")
     page.keyboard.type(" --a")
     expect(page.get_by_role("option").first).to_be_visible()

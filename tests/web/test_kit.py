@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import APIResponse, Browser, BrowserContext, Locator, Page, Route, expect
 from tests.emulators import Emulators
 from tests.integration.place import SESSION
+from tests.web.test_studio import heard, here, until
 from tests.web.test_whole_way import Studio, done, visit
 
 pytestmark = pytest.mark.browser
@@ -169,6 +170,23 @@ def test_names_follow_the_template_as_it_is_typed(page: Page) -> None:
     expect(page.get_by_role("link", name="Export ZIP")).to_be_visible()
 
 
+def test_what_is_typed_while_a_template_is_kept_stays(page: Page) -> None:
+    template = page.get_by_label("Template for the names of files")
+    held: list[Route] = []
+    page.route(
+        "**/api/kits/*", lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_()
+    )
+    template.fill("{kit}")
+    with page.expect_request(lambda asked: asked.method == "PATCH"):
+        page.get_by_role("button", name="Use it").click()
+    template.fill("{kit}_{format}")
+    heard(page, lambda: bool(held))
+    held[0].continue_()
+    expect(page.locator(".card .name").first).to_have_text("a-steel-kettle-on-basalt-dawn_1x1.png")
+    expect(page.get_by_role("button", name="Export ZIP")).to_be_disabled()  # what was kept has one name for all
+    expect(template).to_have_value("{kit}_{format}")
+
+
 def test_a_format_of_ones_own_is_added_and_taken_out_by_keys(page: Page) -> None:
     field = page.get_by_label("Own ratio or size")
     field.fill("9000x1")
@@ -186,6 +204,7 @@ def test_a_format_of_ones_own_is_added_and_taken_out_by_keys(page: Page) -> None
 
 def test_votes_come_in_by_paste_and_drop_and_hostile_ones_are_text(page: Page, tmp_path: Path, served: Studio) -> None:
     id_ = sheet_id(sheet(page, tmp_path))
+    here(page, "votes")
     words = "<img src=x onerror=alert(1)> no"
     sent = {
         "triptych": "votes/1",
@@ -203,6 +222,7 @@ def test_votes_come_in_by_paste_and_drop_and_hostile_ones_are_text(page: Page, t
     expect(page.get_by_text("<b>Bo</b>").first).to_be_visible()
     page.goto(served.url)
     expect(page.get_by_role("button", name="Shortcuts")).to_be_visible()
+    here(page, "votes")
     drop = (
         "text => { const d = new DataTransfer(); d.items.add(new File([text], 'x.votes.json', { type: 'application/json' }));"
         " document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: d, bubbles: true, cancelable: true })); }"
@@ -236,8 +256,14 @@ def test_the_sheet_is_answered_by_keys_kept_and_given_out(
     for card in (0, 2):
         cards.nth(card).get_by_label(re.compile("^Place of")).select_option("1")
     expect(cards.nth(0).get_by_label(re.compile("^Place of"))).to_have_value("")  # one place, one picture
-    client.reload()
-    expect(client.get_by_role("status")).to_have_text("2 of 4 answered")
+    said = client.get_by_role("status")
+    expect(said).to_have_text("2 of 4 answered")
+
+    def there_again() -> bool:  # a browser writes down what a page keeps, a moment later
+        client.reload()
+        return said.inner_text() == "2 of 4 answered"
+
+    until(there_again)
     for scheme in ("light", "dark"):
         client.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert violations(client, axe) == []
@@ -262,6 +288,7 @@ def test_nothing_stands_in_the_way_of_anyone(page: Page, axe: str) -> None:
         assert violations(page, axe) == []
     page.get_by_role("button", name="Make formats").click()
     expect(page.get_by_role("dialog", name="Make formats").get_by_text("filled already")).to_be_visible()
+    expect(page.get_by_role("button", name="Outpaint")).to_be_focused()  # and not on Close
     assert violations(page, axe) == []
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Make formats")).to_be_focused()
@@ -272,3 +299,75 @@ def test_nothing_stands_in_the_way_of_anyone(page: Page, axe: str) -> None:
         sizes = page.locator(".scroll").evaluate("e => [e.scrollWidth, e.clientWidth]")
         assert sizes[0] <= sizes[1]
     assert violations(page, axe) == []
+
+
+def test_a_fifth_format_does_not_stand_alone(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.get_by_role("group", name="Add a format").get_by_role("button", name="A4").click()
+    cards = page.locator(".formats .card")
+    expect(cards).to_have_count(5)
+
+    def lines() -> list[int]:
+        tops = cards.evaluate_all("es => es.map(e => Math.round(e.getBoundingClientRect().top))")
+        return [tops.count(top) for top in sorted(set(tops))]
+
+    until(lambda: lines() == [3, 2])
+    page.set_viewport_size({"width": 760, "height": 900})
+    until(lambda: lines() == [2, 2, 1])
+    page.get_by_role("button", name="Take A4 out of the kit").click()
+    expect(cards).to_have_count(4)
+    even = page.evaluate(
+        "import('/web/' + document.querySelector('script[type=module]').src.split('/')[4] + '/app/kit.js').then(m => [[4, 4], [5, 4], [6, 4], [9, 4], [4, 3], [1, 4], [3, 0]].map(a => m.evenly(...a)))"
+    )
+    assert even == [4, 3, 3, 3, 2, 1, 1]
+
+
+def test_what_a_format_loses_is_a_warning_where_it_is_much(page: Page) -> None:
+    field = page.get_by_label("Own ratio or size")
+    for size in ("3000x3000", "3000x900"):
+        field.fill(size)
+        field.press("Enter")
+        expect(field).to_have_value("")
+    cards = page.locator(".formats .card")
+    whole, wide = cards.filter(has_text="3000 × 3000"), cards.filter(has_text="3000 × 900")
+    soft = "Enlarged to 293 %: it will look soft. Enlarge the picture with a model first."
+    lost = page.locator(".remark.warn").filter(has_text=re.compile("Enlarged|is cut off"))
+    expect(whole.locator(lost)).to_have_text([soft])
+    expect(whole.locator("p.sub")).to_have_text(re.compile("whole picture$"))
+    cut = "70 % of the picture is cut off. A model can make this format whole."
+    expect(wide.locator(lost)).to_have_text([cut, soft])
+    expect(cards.filter(has_text="1080 × 1080").locator(lost)).to_have_count(0)
+    for card in (whole, wide):
+        card.get_by_role("button", name=re.compile("out of the kit$")).click()
+        expect(card).to_have_count(0)
+
+
+def test_an_answer_that_comes_late_does_not_take_back_what_was_said_since(page: Page) -> None:
+    name = page.get_by_label("Name of the kit")
+    was = name.input_value()
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "PATCH" and not late:
+            late.append((route, route.fetch()))  # the server has done it, the page does not know
+        else:
+            route.continue_()
+
+    page.route("**/api/kits/*", hold)
+    name.fill("one")
+    name.press("Tab")
+    heard(page, lambda: bool(late))
+    name.fill("two")
+    with page.expect_response(lambda r: r.request.method == "PATCH"):
+        name.press("Tab")
+    (route, answer), changed = late[0], re.compile("/api/kits/")
+    with page.expect_response(changed):
+        route.fulfill(response=answer)
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
+    expect(name).to_have_value("two")
+    page.unroute("**/api/kits/*")
+    name.fill(was)
+    with page.expect_response(lambda r: r.request.method == "PATCH"):
+        name.press("Tab")
+    page.reload()
+    expect(name).to_have_value(was)

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.emulators import Emulators
+from tests.web.conftest import watched
+from tests.web.test_late import Held
+from tests.web.test_studio import heard
 from tests.web.test_views import violations
 from tests.web.test_whole_way import Studio
 
@@ -43,7 +46,7 @@ class Maker:
         return self.ended(tile)
 
     def ended(self, tile: str) -> Any:
-        for _ in range(600):
+        for _ in range(1200):  # paintings on a busy machine
             found = self._page.request.get(f"/api/tiles/{tile}").json()["tile"]
             if found["state"] in FINAL:
                 assert found["state"] == "done", found["error"]
@@ -75,15 +78,8 @@ def family(studio: Studio, browser: Browser) -> Any:
 
 @pytest.fixture
 def page(studio: Studio, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    options = getattr(request, "param", {})
-    context = browser.new_context(**{"base_url": studio.url, "viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", **options})  # fmt: skip
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    yield opened
-    context.close()
-    assert errors == []
+    with watched(browser, studio.url, **getattr(request, "param", {})) as opened:
+        yield opened
 
 
 def item(page: Page, tile: Any) -> Any:
@@ -118,6 +114,30 @@ def test_arrows_walk_the_tree_and_enter_opens(page: Page, family: Any) -> None:
     expect(page.get_by_role("dialog", name="Side by side")).to_have_count(0)
 
 
+def test_a_picture_of_which_nothing_was_made_says_what_comes_next(page: Page, family: Any) -> None:
+    first, _, _, rain = family
+    page.goto(f"/lineage/{rain['id']}")
+    ways = page.get_by_role("group", name="What next")
+    expect(ways).to_contain_text("Nothing was made from this picture yet.")
+    expect(ways.get_by_role("button")).to_have_text(["Edit…", "Vary…"])  # it is a final already
+    ways.get_by_role("button", name="Vary…").click()
+    expect(page.get_by_role("dialog", name="Vary ")).to_be_visible()
+    page.keyboard.press("Escape")
+    ways.get_by_role("button", name="Edit…").click()
+    expect(page.get_by_role("dialog", name="Edit ")).to_be_visible()
+    page.keyboard.press("Escape")
+    item(page, first).click()
+    expect(ways).to_have_count(0)
+    maker = Maker(page)
+    drawn = {"text": "a draft of a kite", "models": ["demo/woodcut"], "tier": "draft"}
+    draft = maker.ended(maker.call("POST", "/api/runs", drawn)["tiles"][0]["id"])
+    page.goto(f"/lineage/{draft['id']}")
+    ways.get_by_role("button", name="Make final").click()
+    expect(page).to_have_url(re.compile(r"/$"))  # in its row, where the final comes
+    page.goto(f"/lineage/{draft['id']}")
+    expect(page.get_by_role("treeitem")).to_have_count(2)
+
+
 def test_a_branch_is_hidden_and_comes_back_and_one_is_pinned(page: Page, family: Any) -> None:
     first, warm, night, rain = family
     page.goto(f"/lineage/{first['id']}")
@@ -141,10 +161,69 @@ def test_a_branch_is_hidden_and_comes_back_and_one_is_pinned(page: Page, family:
     expect(nodes.nth(1)).to_have_id(f"node-{warm['id']}")
 
 
+def test_undo_waits_for_a_mark_that_shows_already_but_is_not_answered(page: Page, family: Any) -> None:
+    first, _, _, rain = family
+    page.goto(f"/lineage/{first['id']}")
+    item(page, rain).click()
+    expect(item(page, rain)).to_be_focused()
+    late = Held(page, "**/api/lineage/*", answered=True, method="PATCH")
+    page.keyboard.press("p")
+    late.until()
+    expect(item(page, rain)).to_contain_text("pinned")  # the stream told it
+    page.keyboard.press("Control+z")
+    late.let_go()
+    late.until()
+    late.let_go()
+    expect(item(page, rain)).not_to_contain_text("pinned")
+    page.keyboard.press("Control+z")
+    expect(page.get_by_text("There is nothing to undo.")).to_be_visible()  # what is taken back is no step of its own
+
+
+def test_an_older_tree_does_not_take_the_place_of_a_newer_one(page: Page, family: Any) -> None:
+    first, _, _, rain = family
+    maker = Maker(page)
+    page.goto(f"/lineage/{first['id']}")
+    expect(item(page, rain)).to_be_visible()
+    trees = Held(page, "**/api/lineage/*", answered=True, method="GET")
+
+    def pinned() -> list[bool]:  # what each answer says that is held; there may be more of them than changes
+        return [one["pinned"] for told in trees.answers() for one in told["nodes"] if one["tile"] == rain["id"]]
+
+    maker.call("PATCH", f"/api/lineage/{rain['id']}", {"pinned": True})
+    heard(page, lambda: True in pinned())
+    maker.call("PATCH", f"/api/lineage/{rain['id']}", {"pinned": False})
+    heard(page, lambda: not pinned()[-1])
+    trees.let_go(last_first=True)
+    page.unroute("**/api/lineage/*")
+    expect(item(page, rain)).not_to_contain_text("pinned")
+
+
+def test_a_changed_key_pins(page: Page, family: Any) -> None:
+    first, _, night, _ = family
+    page.goto(f"/lineage/{first['id']}")
+    page.evaluate("localStorage['key.lineage-pin'] = 'w'")
+    page.reload()
+    expect(item(page, first)).to_be_focused()
+    item(page, night).click()
+    expect(item(page, night)).to_be_focused()
+    expect(page.get_by_role("toolbar", name="With this picture").get_by_role("button", name="Pin")).to_have_text(
+        "Pin W"
+    )
+    page.keyboard.press("p")  # means nothing any more
+    page.keyboard.press("w")
+    expect(item(page, night)).to_contain_text("pinned")
+
+
 def test_the_key_visual_is_marked_in_the_tree_on_the_tile_and_in_the_gallery(page: Page, family: Any) -> None:
     first, warm, *_ = family
     page.goto(f"/lineage/{warm['id']}")
     expect(item(page, warm)).to_be_focused()
+    page.keyboard.press("k")
+    expect(item(page, warm)).to_contain_text("Key visual")
+    page.keyboard.press("Control+z")
+    expect(item(page, warm)).not_to_contain_text("Key visual")
+    page.keyboard.press("Control+z")
+    expect(page.get_by_text("There is nothing to undo.")).to_be_visible()  # what is taken back is no step of its own
     page.keyboard.press("k")
     expect(item(page, warm)).to_contain_text("Key visual")
     page.keyboard.press("ArrowLeft")
@@ -162,6 +241,6 @@ def test_the_key_visual_is_marked_in_the_tree_on_the_tile_and_in_the_gallery(pag
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(page: Page, family: Any, axe: str) -> None:
     page.goto(f"/lineage/{family[2]['id']}")
     expect(item(page, family[3])).to_be_visible()
-    expect(page.locator(".card img").first).to_be_visible()
+    expect(page.locator(".twig img").first).to_be_visible()
     assert violations(page, axe) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -18,7 +18,7 @@ HAND_OVER = f"import('/web/{VERSION}/app/picks.js').then(m => m.handOver())"
 @pytest.fixture
 def elsewhere(browser: Browser, server: str) -> Iterator[BrowserContext]:
     """Another browser on the same server."""
-    context = browser.new_context(base_url=server, reduced_motion="reduce")
+    context = browser.new_context(base_url=server, reduced_motion="reduce", service_workers="block")
     yield context
     context.close()
 

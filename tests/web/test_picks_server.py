@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.emulators import Emulators
-from tests.web.test_whole_way import Studio, create, done, visit
+from tests.web.conftest import watched
+from tests.web.test_whole_way import Studio, create, done
 
 from triptych.studio.terms import tile_nonce
 
@@ -21,16 +22,9 @@ def page(browser: Browser, tmp_path: Path, emulators: Emulators) -> Iterator[Pag
     studio = Studio(tmp_path / "data", emulators)
     studio.environment["TRIPTYCH_POLICY"] = "best-for-me"  # the one whose snapshots have a taste
     studio.start()
-    context = browser.new_context(base_url=studio.url, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    visit(opened, studio)
-    yield opened
-    context.close()
+    with watched(browser, studio.url) as opened:
+        yield opened
     studio.stop()
-    assert errors == []
 
 
 def get(page: Page, path: str) -> Any:
@@ -39,7 +33,7 @@ def get(page: Page, path: str) -> Any:
 
 def test_a_blind_pick_is_ranked_and_known_to_the_next_decision(page: Page) -> None:
     with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/api/runs")) as sent:
-        create(page, "a steel kettle on basalt --blind --m aurora,mosaic")
+        create(page, "a steel kettle on basalt --blind --m aurora,mosaic --size 256x256")
     done(page, 2)
     page.locator(".tile[data-state=done] .frame").first.focus()
     page.keyboard.press("Enter")
@@ -64,7 +58,7 @@ def test_a_blind_pick_is_ranked_and_known_to_the_next_decision(page: Page) -> No
         assert (decision["nonce"], decision["nonce_from"]) == (tile_nonce(nonce, tile["position"]), "client")
 
     page.keyboard.press("Escape")
-    create(page, "a pot --m aurora")
+    create(page, "a pot --m aurora --size 256x256")
     done(page, 3)
     (decision,) = get(page, f"/api/tiles/{get(page, '/api/runs')['runs'][0]['tiles'][0]['id']}")["decisions"]
     snapshot = get(page, f"/.well-known/triptych/snapshot/{decision['snapshot_id']}")

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.emulators import Emulators
+from tests.web.test_late import Held
 from tests.web.test_studio import until
 from tests.web.test_views import violations
 from tests.web.test_whole_way import Studio, create, visit
@@ -16,6 +17,11 @@ from tests.web.test_whole_way import Studio, create, visit
 pytestmark = pytest.mark.browser
 COLOURS = ("red", "green", "blue", "gold", "teal")
 GROK, GEMINI = "xai/grok-imagine-image", "google/gemini-3-pro-image"
+DRAGGED_OUT = """picture => {
+  const dataTransfer = new DataTransfer();
+  picture.dispatchEvent(new DragEvent('dragstart', { dataTransfer, bubbles: true }));
+  return dataTransfer.getData('DownloadURL');
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +41,7 @@ def served(emulator_servers: Emulators, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def page(browser: Browser, served: Studio, emulators: Emulators) -> Iterator[Page]:
     context = browser.new_context(
-        base_url=served.url, viewport={"width": 1280, "height": 900}, reduced_motion="reduce"
+        base_url=served.url, viewport={"width": 1280, "height": 900}, reduced_motion="reduce", service_workers="block"
     )  # fmt: skip
     opened = context.new_page()
     errors: list[str] = []
@@ -124,6 +130,23 @@ def test_what_no_field_says_is_written_by_the_person_alone(page: Page) -> None:
     assert run["tiles"][0]["prompt"] == said
 
 
+def test_the_words_wait_for_the_plan_of_what_a_picture_is_for_now(page: Page) -> None:
+    page.fill("#prompt", f"a poster --m {GEMINI}")
+    attach(page, 2)
+    say = page.get_by_role("button", name="Say it in the prompt")
+    expect(say).to_be_enabled()
+    plans = Held(page, "**/api/plan")
+    page.get_by_label("What picture 1 is for").select_option("layout")
+    plans.until()
+    expect(say).to_be_disabled()
+    plans.let_go()
+    expect(say).to_be_enabled()
+    say.click()
+    said = "a poster The first picture shows the subject. The second picture shows the layout."
+    expect(page.locator("#prompt")).to_have_value(f"{said} --m {GEMINI}")
+    page.unroute("**/api/plan")
+
+
 def test_pictures_come_from_the_gallery_by_keys_and_once(page: Page, axe: str) -> None:
     draw(page, "a lighthouse at noon")
     page.get_by_role("button", name="Pictures from the gallery").click()
@@ -140,21 +163,46 @@ def test_pictures_come_from_the_gallery_by_keys_and_once(page: Page, axe: str) -
 
 
 def test_a_tile_and_a_gallery_picture_are_dragged_into_the_bar(page: Page) -> None:
+    expect(page.get_by_label("Add pictures")).to_be_attached()  # what hears of a drag has come with it
     frame = draw(page, "a heron in reeds")
+    kind, name, whole = frame.locator("img.picture").evaluate(DRAGGED_OUT).split(":", 2)
+    answer = page.request.get(whole)  # what falls on a desktop is the file, not the small copy that is shown
+    assert answer.headers["content-type"] == kind
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
     frame.locator("img.picture").drag_to(page.locator("#prompt"))
     expect(page.locator(".ref img")).to_have_count(1)
     frame.locator("img.picture").drag_to(page.locator("#prompt"))
     expect(page.locator(".toasts")).to_contain_text("goes along already")
     page.get_by_label("Remove picture 1").click()
+    small = page.locator(".ref img, .tray img")
+    frame.locator("img.picture").drag_to(page.locator("#prompt"))
+    expect(small).to_have_count(1)
+    assert small.evaluate(DRAGGED_OUT).split(":", 2) == [kind, name, whole]
+    page.get_by_label("Remove picture 1").click()
+    expect(small).to_have_count(0)
+    frame.focus()
+    page.keyboard.press("c")
+    expect(small).to_have_count(1)
+    assert small.evaluate(DRAGGED_OUT).split(":", 2) == [kind, name, whole]
+    page.keyboard.press("l")
+    twig = page.locator(".twig img")
+    expect(twig).to_be_visible()
+    assert twig.evaluate(DRAGGED_OUT).split(":", 2) == [kind, name, whole]
+    pad = page.locator(".droppad")
+    expect(pad).to_be_visible()
     page.goto("/gallery?q=heron")
+    expect(page.locator("#found")).to_have_text("1 picture")
     cell = page.locator(".cell img").first
     expect(cell).to_be_visible()
+    assert cell.evaluate(DRAGGED_OUT).split(":", 2) == [kind, name, whole]
+    expect(pad).to_be_visible()
+    cell.dispatch_event("dragend")
+    expect(pad).to_have_count(0)
     box = cell.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 20, box["y"] + 20)
     page.mouse.down()
     page.mouse.move(box["x"] + 60, box["y"] + 60, steps=4)
-    pad = page.locator(".droppad")
     expect(pad).to_be_visible()
     place = pad.bounding_box()
     assert place is not None
@@ -241,6 +289,7 @@ def test_a_picture_is_extended_with_keys_and_keeps_its_own_pixels(page: Page, ax
 def test_the_picture_is_moved_in_its_frame_by_the_pointer_and_a_shape_of_ones_own_is_checked(page: Page) -> None:
     choose(page, draw(page, "a red door"), "Extend to another shape")
     form = page.get_by_role("dialog", name="Extend")
+    expect(form.get_by_role("button", name="16:9", exact=True)).to_be_visible()  # all shapes stand, and nothing moves
     form.get_by_role("button", name="Own").click()
     shape = form.get_by_label("Shape", exact=True).locator("visible=true").last
     expect(form.get_by_text("Write a shape like 3:2")).to_be_visible()
@@ -285,10 +334,55 @@ def test_the_outside_is_kept_exactly_also_where_a_model_takes_masks(page: Page) 
     frame.focus()
     page.keyboard.press("e")
     form = page.get_by_role("dialog", name="Edit")
-    expect(form.locator("mask-canvas canvas")).to_be_visible()
+    expect(form.locator("mask-canvas:not([aria-busy]) canvas")).to_be_visible()
     page.keyboard.press(" ")
     form.locator(".chip", has_text="GPT Image 2").get_by_role("checkbox").first.check(force=True)
     form.get_by_label("Keep the outside exactly").check(force=True)
     form.get_by_label("What should change").fill("a cork")
     asked, _ = started(page, lambda: form.get_by_role("button", name="Make the edit").click())
     assert (asked["restore"], asked["continues"], bool(asked["mask"])) == (True, False, True)
+
+
+def test_a_picture_found_in_the_gallery_is_edited_there_and_its_row_is_gone_to(page: Page) -> None:
+    frame = draw(page, "a yellow tram")
+    page.goto("/gallery?q=tram")
+    cell = page.locator("#cell-0")
+    expect(cell.locator("img")).to_be_visible()
+    cell.click()
+    expect(page.get_by_role("button", name="Open", exact=True)).to_be_visible()
+    page.keyboard.press("e")
+    form = page.get_by_role("dialog", name="Edit")
+    expect(form.locator("mask-canvas:not([aria-busy]) canvas")).to_be_visible()
+    chips = form.get_by_role("group", name="Models for this edit").get_by_role("checkbox")
+    for chip in chips.all():
+        chip.uncheck(force=True)
+    form.locator(".chip", has_text="Gemini 3 Pro Image").get_by_role("checkbox").first.check(force=True)
+    form.get_by_label("What should change").fill("make it blue")
+    asked, run = started(page, lambda: form.get_by_role("button", name="Make the edit").click())
+    assert (asked["text"], asked["images"][0]["role"]) == ("make it blue", "edit")
+    assert asked["parent"]["tile"] == frame.get_attribute("id")
+    expect(form).to_have_count(0)
+    made = shown(page, run["tiles"][0]["id"])
+    expect(made).to_be_focused()
+    expect(made).to_be_in_viewport()
+    for number in range(9):  # further back than the page has rows at first
+        draw(page, f"a bus, number {number}")
+    page.goto("/gallery?q=tram")
+    expect(page.locator("#found")).to_have_text("1 picture")
+    cell.click()
+    expect(page.get_by_role("button", name="Open", exact=True)).to_be_visible()
+    page.keyboard.press("w")
+    expect(frame).to_be_focused()
+    expect(frame).to_be_in_viewport()
+    page.goto("/gallery?q=tram")
+    expect(page.locator("#found")).to_have_text("1 picture")
+    cell.click()
+    page.get_by_role("button", name="More", exact=True).click()
+    page.get_by_role("menuitem", name="Inspector").click()
+    expect(page.get_by_role("complementary")).to_contain_text("a yellow tram")
+    page.goto("/gallery?q=tram")
+    expect(page.locator("#found")).to_have_text("1 picture")
+    cell.click()
+    page.get_by_role("button", name="More", exact=True).click()
+    page.get_by_role("menuitem", name="Use the prompt").click()
+    expect(page.locator("#prompt")).to_have_value(f"a yellow tram --m {GEMINI}")

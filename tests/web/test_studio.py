@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, provider
 
 pytestmark = pytest.mark.browser
 PAIR = ["demo/aurora", "demo/woodcut"]
@@ -17,6 +17,8 @@ FOUR = ["demo/aurora", "bytedance/seedream-5", "google/gemini-3.1-flash-image", 
 
 def create(page: Page, text: str) -> None:
     page.get_by_label("Prompt", exact=True).fill(text)
+    # The row before shows before its answer is there.
+    expect(page.get_by_role("button", name="Sending")).to_have_count(0)
     page.keyboard.press("Control+Enter")
 
 
@@ -32,11 +34,24 @@ def called(page: Page, path: str) -> list[Any]:
     return [c for c in fake(page)["calls"] if c[1].startswith(path)]
 
 
-def until(true: Callable[[], bool], seconds: float = 5) -> None:
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
         time.sleep(0.03)
+
+
+def heard(page: Page, true: Callable[[], bool]) -> None:
+    """Until what a test notes of a page's own events is true: they come only while the page is asked something."""
+    until(lambda: page.evaluate("0") == 0 and true())
+
+
+def here(page: Page, *modules: str) -> None:
+    """Until these modules of the page hear what they are for; they come after the first paint, in no certain order."""
+    page.evaluate(
+        "names => Promise.all(names.map(n => import(document.querySelector('script[type=module]').src.replace('main.js', `${n}.js`)))).then(() => 0)",
+        list(modules),
+    )
 
 
 def test_a_first_visit_offers_a_start_and_three_ways_to_models(visit: Opener) -> None:
@@ -105,6 +120,14 @@ def test_each_failure_says_what_happened_what_it_cost_and_what_is_next(visit: Op
     expect(page.get_by_label("Key for Google")).to_be_focused()
 
 
+def test_a_row_says_how_many_accepted_and_who_refused(visit: Opener) -> None:
+    page = visit(runs=[("harbour google!blocked xai!rate", FOUR), ("harbour xai!rate", FOUR)])
+    expect(page.locator(".tally").first).to_contain_text("3 of 4 accepted")
+    expect(page.locator(".tally").last).to_contain_text("3/4")
+    expect(page.locator(".tally").last).not_to_contain_text("accepted")
+    expect(page.get_by_title("Refused by Gemini 3.1 Flash Image")).to_be_visible()
+
+
 def test_retry_touches_one_tile_and_keeps_its_model_and_place(visit: Opener) -> None:
     page = visit(runs=[("harbour google!rate xai!lost", FOUR)])
     expect(page.locator(".tile[data-state=done]")).to_have_count(2)
@@ -124,6 +147,23 @@ def test_retry_touches_one_tile_and_keeps_its_model_and_place(visit: Opener) -> 
     tile(page, "Grok Imagine").get_by_role("button", name="Send again", exact=True).click()
     expect(page.locator(".tile[data-state=done]")).to_have_count(4)
     assert called(page, "/api/tiles")[-1][2] == {"confirm": True}
+
+
+def test_who_writes_goes_on_writing_when_a_retry_is_answered(visit: Opener) -> None:
+    page = visit(runs=[("harbour google!rate", ["google/gemini-3.1-flash-image"])])
+    late: list[Route] = []
+    page.route("**/api/tiles/*/retry", lambda route: late.append(route))
+    tile(page, "Gemini 3.1 Flash Image").get_by_role("button", name="Retry").click()
+    heard(page, lambda: bool(late))
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.press_sequentially("a ki")
+    with page.expect_response("**/retry"):
+        late[0].continue_()
+    expect(page.locator(".tile[data-state=done]")).to_have_count(1)
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
+    page.keyboard.type("te")
+    expect(prompt).to_have_value("a kite")
+    expect(prompt).to_be_focused()
 
 
 def test_a_waiting_tile_counts_down_and_can_go_now(visit: Opener) -> None:
@@ -186,8 +226,39 @@ def test_suggestions_and_history_work_from_the_keyboard(visit: Opener) -> None:
     )
 
 
+def test_a_model_is_added_however_long_its_name_is_looked_at(visit: Opener) -> None:
+    page = visit()
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.press_sequentially("kite @gro")
+    expect(page.get_by_role("button", name="Chosen in the text")).to_be_visible()  # it was read as a name meanwhile
+    prompt.press_sequentially("k")
+    expect(page.get_by_role("option", name="Grok Imagine")).to_contain_text("add")
+    page.keyboard.press("Enter")
+    expect(prompt).to_have_value("kite ")
+    for name in ("Aurora", "Grok Imagine", "Woodcut"):
+        expect(page.get_by_role("checkbox", name=name)).to_be_checked()
+    expect(page.get_by_role("button", name="Chosen in the text")).to_have_count(0)
+
+
+HOLD = "() => { const held = []; window.requestAnimationFrame = f => held.push(f); window.drawn = () => held.splice(0).forEach(f => f()); }"
+"""A busy machine: no frame is drawn until `drawn()`."""
+
+
+def test_what_is_typed_right_after_a_suggestion_stands_behind_it(visit: Opener) -> None:
+    page = visit()
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.press_sequentially("kite --se")
+    expect(page.get_by_role("option", name="--seed 7")).to_be_visible()
+    page.evaluate(HOLD)
+    page.keyboard.press("Enter")
+    page.keyboard.type("7")
+    page.evaluate("drawn()")
+    page.keyboard.type(" --tile")
+    expect(prompt).to_have_value("kite --seed 7 --tile")
+
+
 def test_pictures_go_along_with_a_role_and_a_mask(visit: Opener) -> None:
-    page = visit(runs=[("harbour", PAIR)], expected=("415",))
+    page = visit(runs=[("harbour", PAIR)], expected=("400",))
     expect(page.locator(".tile[data-state=done]")).to_have_count(2)
     tile(page, "Aurora").focus()
     page.keyboard.press("e")
@@ -235,20 +306,41 @@ def test_rows_can_be_hidden_and_brought_back_and_older_ones_come_by_scrolling(vi
 
 def test_a_key_is_tried_at_once_and_its_chips_turn_green(visit: Opener) -> None:
     page = visit("first", path="/models")
-    card = page.locator("#provider-google")
-    expect(card).to_contain_text("No key yet")
+    card = provider(page, "Google")
     card.get_by_label("Key for Google").fill("bad-key-of-google")
     card.get_by_role("button", name="Save and test").click()
     expect(card).to_contain_text("Google does not accept this key (401).")
     page.get_by_label("Any provider’s key").fill("AIzaSy-good-key-9f3c")
     page.get_by_role("button", name="Use for Google").click()
     expect(page.get_by_text("The key works. 1 model is ready.")).to_be_visible()
-    expect(card.locator(".state")).to_have_text("Ready")
+    expect(page.locator("#provider-google .state")).to_have_text("Ready")
     expect(card).to_contain_text("…9f3c")
     expect(page.get_by_label("Any provider’s key")).to_have_value("")
     assert "AIzaSy" not in page.content()
     page.get_by_role("link", name="Studio").click()
     expect(page.locator(".chip[data-state=ready]", has_text="Gemini")).to_be_visible()
+
+
+def test_a_friends_invite_goes_where_keys_go(visit: Opener) -> None:
+    page = visit("first", path="/models", expected=("409",))
+    link = "https://friend.example/join#eyJhbGciOiJFZERTQSJ9.abc.def"
+    given: list[Any] = []
+
+    def accepted(route: Route) -> None:
+        given.append(route.request.post_data_json)
+        used = {"error": {"message": "This invite was used.", "triptych": {"hint": "Ask for another."}}}
+        route.fulfill(json=used if len(given) == 1 else {}, status=409 if len(given) == 1 else 200)
+
+    page.route("**/api/network/invites", accepted)
+    field = page.get_by_label("Any provider’s key, or an invite")
+    field.fill(link)
+    page.get_by_role("button", name="Accept the invite of a friend").click()
+    expect(page.get_by_text("This invite was used.")).to_be_visible()
+    expect(field).to_have_value(link)
+    field.press("Enter")
+    expect(page.get_by_text("Accepted. The models of your friend appear as soon as")).to_be_visible()
+    expect(field).to_have_value("")
+    assert given == [{"link": link}, {"link": link}]
 
 
 def test_caps_are_kept_from_the_top_line(visit: Opener) -> None:
@@ -296,14 +388,30 @@ def test_an_expired_log_and_a_restarted_server_are_got_over(visit: Opener) -> No
     expect(page.get_by_role("heading", name="half a thought")).to_be_visible()
 
 
+def test_an_answer_that_is_late_does_not_begin_anew_what_is_over(visit: Opener) -> None:
+    page = visit(runs=[("harbour demo!hold", PAIR)])
+    expect(tile(page, "Aurora")).to_contain_text("60 %")
+    early = page.request.get("/api/runs").json()["runs"][0]
+    tile(page, "Aurora").get_by_role("button", name="Stop Aurora").click()
+    expect(tile(page, "Aurora")).to_contain_text("Stopped on request.")
+    page.evaluate(
+        "run => import(document.querySelector('script[type=module]').src.replace('main.js', 'state.js')).then(s => { s.merge([run]); })",
+        early,
+    )
+    expect(tile(page, "Woodcut")).to_contain_text("60 %")
+    expect(tile(page, "Aurora")).to_contain_text("Stopped on request.")
+
+
 def test_a_lost_connection_is_said_and_comes_back(visit: Opener) -> None:
     page = visit(expected=("ERR_", "Failed to load"))
+    until(lambda: fake(page)["streams"] == 1)  # what hears of the loss has come, and what tells of it
+    here(page, "toast")
     page.context.set_offline(True)
     hide(page, True)
     hide(page, False)
     expect(page.get_by_text("The server does not answer.")).to_be_visible()
     page.context.set_offline(False)
-    expect(page.get_by_text("The server does not answer.")).to_have_count(0, timeout=12_000)
+    expect(page.get_by_text("The server does not answer.")).to_have_count(0)
     expect(page.get_by_text("Connected again. This page is up to date.")).to_be_visible()
 
 
@@ -326,21 +434,20 @@ def test_a_part_that_does_not_load_says_what_helps(visit: Opener) -> None:
 
 
 def test_text_typed_before_the_script_is_kept(browser: Browser, server: str) -> None:
-    context = browser.new_context(base_url=server)
+    context = browser.new_context(base_url=server, service_workers="block")
     page = context.new_page()
     fake(page, scene="keys")
 
-    def late(route: Route) -> None:
-        page.wait_for_timeout(500)
-        route.continue_()
-
-    page.route("**/app/main.js", late)
+    late: list[Route] = []
+    page.route("**/app/main.js", lambda route: late.append(route))
     page.goto("/", wait_until="commit")
     early = page.get_by_label("Prompt", exact=True)
     early.fill("early bird")
     before = page.locator(".rail a, .models label, .models a").evaluate_all(
         "es => es.map(e => e.ariaLabel ?? [...e.children].map(c => c.textContent).join('|') + e.lastChild.textContent)"
     )
+    heard(page, lambda: bool(late))
+    late[0].continue_()
     expect(page.get_by_role("button", name="Shortcuts")).to_be_visible()
     expect(early).to_have_value("early bird")
     expect(early).to_be_focused()

@@ -94,7 +94,7 @@ def test_the_golden_decisions_and_draws_come_out_in_the_browser(visit: Opener) -
         }
         return { wrong, cases: given.cases.length };
     """
-    assert run(page, script, DECISIONS) == {"wrong": [], "cases": make.COUNT}
+    assert run(page, script, DECISIONS) == {"wrong": [], "cases": make.COUNT + make.NEWCOMERS}
 
 
 def test_ten_thousand_decisions_come_out_the_same_in_the_browser(visit: Opener) -> None:
@@ -188,6 +188,26 @@ def test_every_golden_receipt_says_the_same_words_in_the_browser(visit: Opener) 
     found = run(visit(), script, RECEIPTS["cases"])
     for name, case in RECEIPTS["cases"].items():
         assert found[name] == case["lines"], name
+
+
+def test_the_page_says_what_is_true_of_a_page_and_names_no_option_of_a_command(visit: Opener) -> None:
+    """Nothing is FALSE or proved by the wording: only what is not checked is said in other words."""
+    lines = [
+        {"what": what, "verdict": verdict, "detail": detail}
+        for case in RECEIPTS["cases"].values()
+        for what, verdict, detail in case["lines"]
+    ]
+    orders = ("--", "Give the ", "give a key", "give its proof", "that you trust")
+    assert {order for order in orders if any(order in line["detail"] for line in lines)} == set(orders)
+    found = run(
+        visit(), f"const {{ here }} = await import('/web/{VERSION}/app/checked.js'); return given.map(here);", lines
+    )
+    shown = [line for line in found if line["verdict"] != "FALSE"]
+    assert [line for line in shown if any(order in line["detail"] for order in orders)] == []
+    assert [one["verdict"] for one, line in zip(found, lines, strict=True) if line["verdict"] == "FALSE"] == [
+        line["verdict"] for line in lines if line["verdict"] == "FALSE"
+    ]
+    assert {line["verdict"] for line in found if line["what"] in {"signer", "witnesses"}} <= {"not checked", "FALSE"}
 
 
 def shapes() -> list[ImageRequest]:

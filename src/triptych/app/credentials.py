@@ -29,7 +29,8 @@ async def open_credentials(settings: Settings, blobs: BlobStore, workshop: Works
         except (OSError, UnicodeDecodeError):
             raise SettingsError(f"content_credentials_trust is {path}, which cannot be read.",
                                 hint="Name a file of certificates in PEM.", param="content_credentials_trust") from None  # fmt: skip
-    return Credentials(blobs=blobs, workshop=workshop, key=key, on=settings.content_credentials, anchors=anchors)
+    return Credentials(blobs=blobs, workshop=workshop, key=key, on=settings.content_credentials, anchors=anchors,
+                       recipes=settings.recipe_in_files)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

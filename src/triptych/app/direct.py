@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from triptych.app.models import Models, ProviderState
+from triptych.network.ohttp.seal import REQUEST_TYPE
 from triptych.provider_kit.adapter import Auth
 from triptych.provider_kit.direct import DirectCall, SpeaksSdk, curl, direct_call, named_in
 from triptych.spec.errors import NotFoundError
@@ -14,14 +15,15 @@ from triptych.studio.pictures import Pictures
 
 async def direct_calls(tile_id: str, store: RecordStore, models: Models, pictures: Pictures) -> Sequence[JsonObject]:
     """Each call that was submitted for a tile, in order. Calls that only ask after a job are left out: what they asked
-    for is gone. Raises StorageError."""
+    for is gone; so are sealed ones. Raises StorageError."""
     found: list[JsonObject] = []
     for attempt in await store.attempts_of(tile_id):
         state = _provider(models, attempt.endpoint)
         if state is not None and state.adapter is None:
             continue  # made on this machine: there is nobody to call
         for wire in attempt.wires:
-            if wire.step == "submit":
+            # What was sealed cannot be sent by a script, and would tell the relay everything if it were sent unsealed.
+            if wire.step == "submit" and wire.headers.get("Content-Type") != REQUEST_TYPE:
                 call = direct_call(wire, _auth(state), await _pictures(wire, pictures))
                 found.append({"endpoint": attempt.endpoint, "attempt": attempt.number, **_json(call, wire, state)})
     return found

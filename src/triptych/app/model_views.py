@@ -7,19 +7,28 @@ from typing import Any
 import msgspec
 
 from triptych.app.models import Models, ProviderState
+from triptych.catalog.descriptors import descriptors
 from triptych.catalog.price import estimate
+from triptych.router.data_policy import data_policy
 from triptych.router.execute import Router
 from triptych.router.health import HealthView
 from triptych.spec.image import Cost, ImageRequest
 from triptych.spec.json import JsonObject
 from triptych.spec.model import ModelCard, PriceLine
+from triptych.spec.records import Question
 from triptych.studio.picks import Picks
 
 ORDER_RULE = "alphabetical by name; AI models before the procedural painters"
-OWN_ORDER_RULE = (
-    "your own picks, the strongest first, as you switched on; models that you never compared count as average; "
-    f"where it is even {ORDER_RULE}"
-)
+OWN_ORDER_RULES: Mapping[Question, str] = {
+    "prettier": (
+        "your own picks of the prettier picture, the strongest first, as you switched on; models that you never compared "
+        f"count as average; where it is even {ORDER_RULE}"
+    ),
+    "closer": (
+        "your own picks of the picture closer to the brief, the strongest first, as you switched on; models that you never "
+        f"compared count as average; where it is even {ORDER_RULE}"
+    ),
+}
 FIRST_CHOICE_RULE = (
     "the first model that can be used of each of two providers, in the order above; models that end within 180 days "
     "and models whose price is not known come after the others"
@@ -27,7 +36,8 @@ FIRST_CHOICE_RULE = (
 ENDS_SOON = timedelta(days=180)
 _PLAIN = ImageRequest(prompt="a picture")
 _COLOURS = {"green": "ready", "grey": "ready", "amber": "limited", "red": "down"}
-_TROUBLES = {"no_key": "no_key", "off": "off", "disabled": "off", "key_refused": "down"}
+_TROUBLES = {"no_key": "no_key", "off": "off", "disabled": "off", "key_refused": "down", "away": "down", "floor": "off",
+             "training": "off"}  # fmt: skip
 _SHADES = ("green", "grey", "amber", "red")
 CONSENT_TOPICS = ("readers", "publication")
 
@@ -40,25 +50,43 @@ def order(cards: Iterable[ModelCard]) -> list[ModelCard]:
 def listed(models: Models, router: Router, picks: Picks) -> dict[str, Any]:
     """Every model and provider as a page shows them, and the rule of their order in words."""
     views = {str(view["id"]): view for view in model_views(models, router)}
-    rule = OWN_ORDER_RULE if picks.switches["ordering"] else ORDER_RULE
+    rule = OWN_ORDER_RULES[picks.question] if picks.switches["ordering"] else ORDER_RULE
     return {"models": [views[name] for name in picks.in_order(list(views))], "providers": provider_views(models),
-            "order_rule": rule}  # fmt: skip
+            "order_rule": rule, "reach": models.reach, "no_training": models.no_training}  # fmt: skip
 
 
 def model_views(models: Models, router: Router) -> list[JsonObject]:
-    """Every model of every provider that is not switched off, in order."""
+    """Every model that draws of every provider that is not switched off, in order. What only does tasks with a finished
+    picture is offered with that picture, see `triptych.studio.tasks`."""
     worst: dict[str, HealthView] = {}
     for view in router.health_view():
         known = worst.get(view.endpoint)
         if known is None or _SHADES.index(view.state) > _SHADES.index(known.state):
             worst[view.endpoint] = view
     states = {card.id: state for state in models.providers() if state.enabled for card in state.cards}
-    cards = order(card for state in models.providers() if state.enabled for card in state.cards)
+    cards = order(card for state in models.providers() if state.enabled for card in state.cards if card.draws)
     return [
-        {**_model(card, states[card.id], worst.get(card.id), router.typical_seconds(card)),
-         "moved": models.moved.get(card.id)}
+        {**_model(card, models.trouble(states[card.id], card), states[card.id], worst.get(card.id), router.typical_seconds(card)),
+         "word": word_of(card, models.moved.get(card.id), models.today)}
         for card in cards
     ]  # fmt: skip
+
+
+def word_of(card: ModelCard, moved: JsonObject | None, today: date) -> JsonObject | None:
+    """What is to be known of a model before it is chosen, `says`, and the page that tells more, `at`."""
+    if moved is not None:
+        return {"at": "/drift", "says": moved["words"]}
+    ends = None if card.retires is None else date.fromisoformat(card.retires)
+    return (
+        {"at": f"/models#{card.provider}", "says": f"ends on {ends.day} {ends:%b}"}
+        if ends and today < ends <= today + ENDS_SOON
+        else None
+    )
+
+
+def parameters(models: Models, name: str) -> JsonObject:
+    """What each field of a request may be for the model of this id."""
+    return descriptors(next(card for state in models.providers() for card in state.cards if card.id == name))
 
 
 def first_choice(views: Sequence[JsonObject], today: date) -> list[str]:
@@ -80,29 +108,45 @@ def _on_its_way_out(view: JsonObject, today: date) -> bool:
 
 
 def _model(
-    card: ModelCard, state: ProviderState, health: HealthView | None, seconds: tuple[int, int] | None
+    card: ModelCard,
+    trouble: tuple[str, str] | None,
+    state: ProviderState,
+    health: HealthView | None,
+    seconds: tuple[int, int] | None,
 ) -> JsonObject:
-    trouble = state.trouble()
     if trouble is not None:
         shown, reason, code = _TROUBLES[trouble[0]], trouble[1], trouble[0]
     elif health is not None and _COLOURS[health.state] != "ready":
         shown, reason, code = _COLOURS[health.state], health.sentence, "unhealthy"
     elif (caution := state.caution()) is not None:
-        shown, reason, code = "limited", caution, "untested"
+        shown, code, reason = "limited", *caution
     else:
         shown, reason, code = "ready", None, None
     price = estimate(card, _PLAIN)
     caps: Mapping[str, Any] = msgspec.to_builtins(card.capabilities)
     return {
         "id": card.id, "name": card.name, "maker": card.maker, "provider": card.provider, "lane": card.lane,
-        "is_ai": card.is_ai, "note": card.note, "license": card.license, "retires": card.retires,
+        "is_ai": card.is_ai, "note": card.note, "license": card.license, "retires": card.retires, "successors": card.successors and list(card.successors),
         "state": shown, "reason": reason, "reason_code": code,
         "price_micro_usd": price.amount_micro_usd, "price_source": price.source, "free": card.free,
         "typical_seconds": list(seconds) if seconds else None,
         "capabilities": caps,
-        "policy": [msgspec.to_builtins(fact) for fact in card.policy],
+        "policy": [msgspec.to_builtins(fact) for fact in card.policy], "data": data_words(card),
         "prices": [_price(line) for line in card.prices],
     }  # fmt: skip
+
+
+def data_words(card: ModelCard) -> list[str]:
+    """What becomes of what is sent, as far as its card says it in a word: whether it is learnt from, and for how many days it is kept.
+    Nothing of what is drawn on this machine."""
+    if card.lane == "local":
+        return []
+    known = data_policy(card)
+    training = {"no": "Nobody learns from what is sent.", "yes": "What is sent may be learnt from.",
+                None: "Whether what is sent is learnt from is not known."}[known.training]  # fmt: skip
+    days = known.retention_days
+    kept = [] if days is None else ["It is not kept."] if days == 0 else [f"It is kept for {days} days."]
+    return [training, *kept]
 
 
 def _price(line: PriceLine) -> JsonObject:
@@ -114,7 +158,8 @@ def _price(line: PriceLine) -> JsonObject:
 
 def provider_views(models: Models) -> list[JsonObject]:
     """Every provider that is not switched off, alphabetically; one that needs nothing comes last."""
-    states = sorted((s for s in models.providers() if s.enabled), key=lambda s: (not s.needs_key, s.name.lower()))
+    drawing = (s for s in models.providers() if s.enabled and any(card.draws for card in s.cards))
+    states = sorted(drawing, key=lambda s: (not s.needs_key, s.name.lower()))
     return [provider_view(state) for state in states]
 
 
@@ -124,7 +169,7 @@ def provider_view(state: ProviderState) -> JsonObject:
     trouble, caution = state.trouble(), state.caution()
     shown, reason, code = (_TROUBLES[trouble[0]], trouble[1], trouble[0]) if trouble else ("ready", None, None)
     if caution is not None:
-        shown, reason, code = "limited", caution, "untested"
+        shown, code, reason = "limited", *caution
     return {
         "id": state.id, "name": state.name,
         "state": shown, "reason": reason, "reason_code": code,
@@ -133,8 +178,8 @@ def provider_view(state: ProviderState) -> JsonObject:
         "needs_key": state.needs_key,
         "check": {"ok": state.check.ok, "message": state.check.message, "code": state.check.code} if state.check else None,
         "consent": {"text": consent_text(state), "given": state.consent} if state.needs_consent else None,
-        "models": [card.id for card in order(state.cards)],
-        "base_url": state.base_url,
+        "models": [card.id for card in order(card for card in state.cards if card.draws)],
+        "base_url": state.base_url, "own": state.own,
         "unlocks": unlocks(state),
     }  # fmt: skip
 
@@ -147,8 +192,9 @@ def consent_text(state: ProviderState) -> str:
 
 def unlocks(state: ProviderState) -> str:
     """`5 models, from $0.034 an image`."""
-    count = f"{len(state.cards)} model{'s' if len(state.cards) != 1 else ''}"
-    costs: list[Cost] = [estimate(card, _PLAIN) for card in state.cards]
+    cards = [card for card in state.cards if card.draws]
+    count = f"{len(cards)} model{'s' if len(cards) != 1 else ''}"
+    costs: list[Cost] = [estimate(card, _PLAIN) for card in cards]
     known = [cost.amount_micro_usd for cost in costs if cost.amount_micro_usd]
     if any(cost.source == "free" for cost in costs):
         return f"{count}, free"

@@ -3,20 +3,23 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from functools import partial
 from urllib.parse import urlsplit
 
+from triptych.app.floor import NO_TRAINING, SETTING, Reach, barred, learnt_from, read_reach
 from triptych.app.watched import Watched
 from triptych.config.settings import Settings
 from triptych.http.client import HttpClient
+from triptych.http.transport import Transport
 from triptych.provider_kit.adapter import ImageAdapter
 from triptych.provider_kit.driver import HttpImageModel
 from triptych.router.registry import Endpoint
 from triptych.spec.clock import Clock
-from triptych.spec.errors import BadRequestError, NotFoundError, NotSentError
-from triptych.spec.json import JsonObject
-from triptych.spec.model import ImageModel, KeyCheck, ModelCard
+from triptych.spec.errors import BadRequestError, BillingError, ModelUnavailableError, NotFoundError, NotSentError
+from triptych.spec.json import Json, JsonObject
+from triptych.spec.model import ImageModel, KeyCheck, ModelCard, TellsModels
 from triptych.spec.secret import Secret
 from triptych.store.base import RecordStore, Vault
 
@@ -24,6 +27,9 @@ CONSENT = "consent:"
 MAX_KEY_CHARS = 4096
 TRY_S = 5.0  # for each key that is tried by itself
 UNVERIFIED = "unverified"  # the code of a check for which a provider has no free call
+IN_THE_WAY = frozenset({BillingError.code, ModelUnavailableError.code})
+"""What a provider says of a key that it knows: there is no money on it, or it does not serve this account or region."""
+_SWITCHED = frozenset({"disabled", "off", "floor", "training"})
 _WORKS = "The key works."  # what adapters say of a key that was accepted
 
 
@@ -42,6 +48,12 @@ class ProviderState:
     check: KeyCheck | None = None
     proven: bool = False  # this key was accepted, by a check or by a picture
     consent: bool = False
+    own: bool = False  # added on the Models page, where it can be taken out again
+    consent_of: str = ""  # whose switch counts here, where many providers share one; empty for its own
+    away: str | None = None  # why it cannot be reached now
+    newcomers: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by model, whose it is, where that owner is on probation
 
     @property
     def needs_key(self) -> bool:
@@ -61,17 +73,21 @@ class ProviderState:
         """A key that nobody has seen work yet. It is used all the same."""
         return self.key is not None and not self.proven and not self.refused
 
-    def caution(self) -> str | None:
-        """What to know of a provider that can be used; None when there is nothing."""
+    def caution(self) -> tuple[str, str] | None:
+        """What to know of a provider that can be used, as (code, sentence); None when there is nothing."""
         if not self.untested or self.trouble() is not None:
             return None
+        if self.check is not None and self.check.code in IN_THE_WAY:
+            return self.check.code or "", self.check.message
         why = "" if self.check is None else f": {why_not(self.check)}"
-        return f"The key has not been tested yet{why}; it is tried with the first picture."
+        return "untested", f"The key has not been tested yet{why}; it is tried with the first picture."
 
     def trouble(self) -> tuple[str, str] | None:
         """Why it cannot be used now, as (code, sentence); None when it can."""
         if not self.enabled:
             return "disabled", f"{self.name} is switched off in the settings."
+        if self.away is not None:
+            return "away", self.away
         if self.needs_consent and not self.consent:
             return "off", f"{self.name} is off until you switch it on on the Models page."
         if self.needs_key and self.key is None:
@@ -99,21 +115,38 @@ class Models:
         self._http: dict[str, HttpImageModel] = {}
         self._endpoints: dict[str, Endpoint] = {}
         self._stamp = 0
+        self.reach: Reach = "anywhere"
+        self.no_training = False
         self.moved: Mapping[str, JsonObject] = {}  # by endpoint, what the drift watch says of it
 
-    def add_adapter(self, adapter: ImageAdapter, cards: tuple[ModelCard, ...], *, base_url: str | None = None) -> None:
-        """A provider that is reached over HTTP, with its cards. `base_url` is an address the user wrote."""
-        own = self._settings.providers.get(adapter.provider)
+    @property
+    def today(self) -> date:
+        """The day, in UTC, against which the ends of models are held."""
+        return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).date()
+
+    def add_adapter(
+        self, adapter: ImageAdapter, cards: tuple[ModelCard, ...], *, base_url: str | None = None, own: bool = False,
+        over: Callable[[Transport], Transport] | None = None,
+    ) -> None:  # fmt: skip
+        """A provider that is reached over HTTP, with its cards. `base_url` is an address the user wrote; `own` one that
+        was added on the page; `over` gives the transport that it is reached by, where that is not the plain one."""
+        client = self._client if over is None else over(self._client)
+        changed = self._settings.providers.get(adapter.provider)
         state = ProviderState(
-            id=adapter.provider, name=provider_name(cards, adapter.provider), cards=cards, adapter=adapter,
-            base_url=full_address(own.base_url, adapter.base_url) if own and own.base_url else base_url, enabled=own.enabled if own else True,
+            id=adapter.provider, name=provider_name(cards, adapter.provider), cards=cards, adapter=adapter, own=own,
+            base_url=full_address(changed.base_url, adapter.base_url) if changed and changed.base_url else base_url, enabled=changed.enabled if changed else True,
         )  # fmt: skip
         self._providers[adapter.provider] = state
         for card in cards:
-            model = HttpImageModel(card, adapter, self._client, partial(self.credential, adapter.provider), self._clock,
+            model = HttpImageModel(card, adapter, client, partial(self.credential, adapter.provider), self._clock,
                                    base_url=state.base_url)  # fmt: skip
             self._http[card.id] = model
             self._models[card.id] = Watched(model, partial(self._key_of, adapter.provider), self._worked)
+
+    @property
+    def client(self) -> HttpClient:
+        """What providers are reached by."""
+        return self._client
 
     def add_models(self, models: tuple[ImageModel, ...]) -> None:
         """Models that need no adapter: painters, local engines."""
@@ -130,9 +163,53 @@ class Models:
             )
             self._models[card.id] = model
 
+    async def take_in(self, adapter: ImageAdapter, cards: tuple[ModelCard, ...]) -> None:
+        """Adds an own provider while the server works, in the place of one of the same id, and tells of it."""
+        self._drop(adapter.provider)
+        self.add_adapter(adapter, cards, base_url=adapter.base_url, own=True)
+        await self._reload(adapter.provider)
+        self._note(adapter.provider, None)
+
+    async def take_in_models(self, state: ProviderState, models: tuple[ImageModel, ...]) -> bool:
+        """Adds a provider that needs no adapter while the server works, in the place of one of the same id; tells of it where
+        something is different now. Returns whether there are other cards than before."""
+        before = self._providers.get(state.id)
+        self._drop(state.id)
+        self._providers[state.id] = state
+        self._models |= {model.card.id: model for model in models}
+        await self._reload(state.id)
+        same = before is not None and before.cards == state.cards
+        if not same or before != self._providers[state.id]:
+            self._tell(state.id)
+        else:
+            self._refresh()
+        return not same
+
+    def leave_out(self, provider: str) -> None:
+        """Removes a provider that `take_in_models` added, and tells of it. Pictures that it is making are waited for."""
+        if provider in self._providers:
+            self._drop(provider)
+            self._tell(provider)
+
+    def take_out(self, provider: str) -> None:
+        """Removes an own provider and tells of it. Pictures that it is making are waited for. Raises NotFoundError,
+        BadRequestError for one that was not added on the page."""
+        if not self.provider(provider).own:
+            raise BadRequestError(f"{provider} was not added here.", hint="Take it out of triptych.toml.", param="name")
+        self._drop(provider)
+        self._tell(provider)
+
+    def _drop(self, provider: str) -> None:
+        gone = self._providers.pop(provider, None)
+        for card in gone.cards if gone else ():
+            self._http.pop(card.id, None)
+            self._models.pop(card.id)
+
     async def load(self) -> None:
         """Reads keys and consents. Called once before anything is asked."""
         self._stamp = await self._vault.stamp()
+        self.reach = read_reach(await self._store.get_setting(SETTING) or "anywhere")
+        self.no_training = bool(await self._store.get_setting(NO_TRAINING))
         for provider in tuple(self._providers):
             await self._reload(provider)
         self._refresh()
@@ -150,7 +227,7 @@ class Models:
 
     async def _reload(self, provider: str) -> None:
         state = self._providers[provider]
-        consent = bool(await self._store.get_setting(CONSENT + provider))
+        consent = bool(await self._store.get_setting(CONSENT + (state.consent_of or provider)))
         key, source = None, None
         if state.adapter is not None:
             if (kept := await self._vault.get(provider)) is not None:
@@ -165,16 +242,34 @@ class Models:
     def _refresh(self) -> None:
         endpoints = {}
         for state in self._providers.values():
-            trouble = state.trouble()
             for card in state.cards:
+                trouble = self.trouble(state, card)
                 endpoints[card.id] = Endpoint(
                     model=self._models[card.id],
-                    ready=trouble is None or trouble[0] in {"disabled", "off"},
-                    enabled=trouble is None or trouble[0] not in {"disabled", "off"},
+                    ready=trouble is None or trouble[0] in _SWITCHED,
+                    enabled=trouble is None or trouble[0] not in _SWITCHED,
                     reason=trouble[1] if trouble else None,
                     reason_code=trouble[0] if trouble else None,
+                    newcomer=state.newcomers.get(card.id, ""),
                 )
         self._endpoints = endpoints
+
+    def trouble(self, state: ProviderState, card: ModelCard) -> tuple[str, str] | None:
+        """Why one of a provider's models cannot be used now, as (code, sentence); None when it can."""
+        learnt = learnt_from(card) if self.no_training else None
+        return barred(self.reach, card.lane, card.name) or learnt or state.trouble()
+
+    async def set_reach(self, reach: Reach) -> None:
+        """How far prompts may go from now on; what is under way goes on. Raises StorageError."""
+        await self._store.put_setting(SETTING, reach)
+        self.reach = reach
+        self._tell("")
+
+    async def set_no_training(self, *, on: bool) -> None:
+        """Whether only models are asked from now on whose cards say that nobody learns from what is sent. Raises StorageError."""
+        await self._store.put_setting(NO_TRAINING, on)
+        self.no_training = on
+        self._tell("")
 
     # What the router and the studio ask.
 
@@ -184,7 +279,9 @@ class Models:
 
     async def credential(self, provider: str) -> Secret | None:
         """The key to use now: one kept here before one from the environment before a public one."""
-        state = self._providers[provider]
+        state = self._providers.get(provider)
+        if state is None:  # taken out while it worked
+            return None
         if state.key is None and state.adapter is not None and state.adapter.auth.anonymous is not None:
             return Secret(state.adapter.auth.anonymous)
         return state.key
@@ -204,8 +301,8 @@ class Models:
     async def set_key(self, provider: str, value: str, *, keep: bool = False) -> KeyCheck:
         """Tries a key with a call that costs nothing and keeps it when it works, or in any case with `keep`.
 
-        A key that could not be tried (no network, no free call) is kept as untested, and the answer says why. Raises BadRequestError for a value that
-        cannot be a key.
+        A key that could not be tried (no network, no free call), or behind which there is no money, is kept, and the
+        answer says why. Raises BadRequestError for a value that cannot be a key.
         """
         state = self.provider(provider)
         value = value.strip()
@@ -222,6 +319,8 @@ class Models:
         self._note(provider, check)
         if check.ok or check.code == "auth":
             return check
+        if check.code in IN_THE_WAY:
+            return replace(check, message=f"Kept. {check.message}")
         message = f"Kept. It could not be tried: {why_not(check)}. It will be tried with the first picture."
         return replace(check, message=message)
 
@@ -248,11 +347,11 @@ class Models:
             self._note(state.id, check)
 
     def _key_of(self, provider: str) -> Secret | None:
-        return self._providers[provider].key
+        return state.key if (state := self._providers.get(provider)) is not None else None
 
     def _worked(self, provider: str, key: Secret | None) -> None:
         """A picture came with this key."""
-        if self._providers[provider].untested and self._key_of(provider) == key:
+        if provider in self._providers and self._providers[provider].untested and self._key_of(provider) == key:
             self._note(provider, None, proven=True)
 
     async def remove_key(self, provider: str) -> bool:
@@ -267,22 +366,43 @@ class Models:
         """Tries the provider again with a call that costs nothing."""
         state = self.provider(provider)
         check = named(state, await self._models[state.cards[0].id].check())
-        if self._key_of(provider) == state.key:
+        if provider in self._providers and self._key_of(provider) == state.key:
             self._note(provider, check)
         return check
+
+    async def listed(self, provider: str) -> KeyCheck | None:
+        """Which models the provider says it has, in `detail.models`, or in `detail.there` whether it has each one, by id, where it tells of
+        one at a time; None where it tells nothing. The first answer that fails is that of all."""
+        state, there, told = self.provider(provider), dict[str, Json](), None
+        for card in state.cards:
+            asked = self._models[card.id]
+            told = await asked.list_models() if isinstance(asked, TellsModels) else None
+            if told is None or not told.ok or "there" not in told.detail:
+                return named(state, told) if told else None
+            there[card.id] = told.detail["there"]
+        return replace(told, detail={"there": there}) if told else None
 
     async def set_consent(self, provider: str, given: bool) -> None:  # noqa: FBT001 - the value is the point
         """Switches a community lane on or off."""
         if not self.provider(provider).needs_consent:
             raise BadRequestError(f"{provider} has no switch.", param="given")
-        await self._store.put_setting(CONSENT + provider, given)
-        await self._reload(provider)
-        self._note(provider, self._providers[provider].check)
+        await self.set_shared_consent(self._providers[provider].consent_of or provider, given=given)
+
+    async def set_shared_consent(self, switch: str, *, given: bool) -> None:
+        """The same for all providers that share a switch, also those that are still to come."""
+        await self._store.put_setting(CONSENT + switch, given)
+        for state in tuple(self._providers.values()):
+            if switch in {state.id, state.consent_of}:
+                await self._reload(state.id)
+                self._note(state.id, self._providers[state.id].check)
 
     def _note(self, provider: str, check: KeyCheck | None, *, proven: bool = False) -> None:
         state = self._providers[provider]
         proven = proven or state.proven if check is None else check.ok or (state.proven and check.code != "auth")
         self._providers[provider] = replace(state, check=check, proven=proven and state.key is not None)
+        self._tell(provider)
+
+    def _tell(self, provider: str) -> None:
         self._refresh()
         for told in self._listeners:
             told(provider)

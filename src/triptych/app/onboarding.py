@@ -1,15 +1,13 @@
 """The first minutes: a sample row by the offline painters, and servers of this machine that could draw."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from triptych.app.container import App
-from triptych.http.message import HttpRequest
-from triptych.http.transport import Transport
-from triptych.provider_kit.upstream import as_list, as_object, as_text, read_json
-from triptych.spec.clock import Clock
-from triptych.spec.errors import TriptychError
+from triptych.app.engines import engine_of, engine_table, offered
+from triptych.provider_kit.local_servers import COMFY, KNOWN, Known, look
+from triptych.providers.comfyui import ENGINE, MOST_BYTES, read_workflow
+from triptych.spec.errors import BadRequestError, NotFoundError, TriptychError
 from triptych.spec.json import Json, JsonObject
 from triptych.studio.planning import Asked
 from triptych.studio.views import RunView
@@ -17,8 +15,8 @@ from triptych.studio.views import RunView
 SAMPLE_TEXT = "A lighthouse on a cliff at dusk, warm light, calm teal sea, several small boats --ar 4:3 --seed 11"
 _SETTING = "sample"
 _PAINTER = "demo"
-_WAIT_S = 1.5
-_MOST_MODELS, _MOST_BYTES = 20, 1 << 20
+MOST_NAME = 80  # letters of a workflow's name
+MOST_WORKFLOW = MOST_BYTES  # bytes of its file
 
 
 async def sample_state(app: App) -> str | None:
@@ -52,58 +50,66 @@ async def make_sample(app: App) -> RunView | None:
     return run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """A program that draws, and how it is told from others: what it answers at `path`."""
-
-    name: str
-    port: int
-    path: str
-    is_it: Callable[[Json], bool]
-    models: bool = False  # speaks OpenAI's Images API, and `path` lists its models
-    like: str | None = None
+async def local_servers(app: App) -> list[JsonObject]:
+    """Those of the known programs that answer on this machine's loopback address now: name, address, models, under which
+    row they can be added (None for one that does not speak OpenAI's Images API), which of its models are there, and whether a workflow of
+    one's own can be one."""
+    found = await asyncio.gather(*(_listed(app, one) for one in KNOWN))
+    return [_shown(app, one, models) for one, models in zip(KNOWN, found, strict=True) if models is not None]
 
 
-def _named(*fields: str) -> Callable[[Json], bool]:
-    return lambda body: all(field in as_object(body) for field in fields)
-
-
-KNOWN: Sequence[Known] = (
-    Known(name="LocalAI", port=8080, path="/v1/models", is_it=_named("data"), models=True, like="localai"),
-    Known(name="An OpenAI-compatible server", port=8000, path="/v1/models", is_it=_named("data"), models=True),
-    Known(name="sd-server", port=1234, path="/v1/models", is_it=_named("data"), models=True, like="sd-server"),
-    Known(name="ComfyUI", port=8188, path="/system_stats", is_it=_named("system", "devices")),
-    Known(name="Stable Diffusion web UI", port=7860, path="/sdapi/v1/sd-models", is_it=lambda body: isinstance(body, list)),
-    Known(name="InvokeAI", port=9090, path="/api/v1/app/version", is_it=_named("version")),
-)  # fmt: skip
-"""The ports that these programs open by themselves. No other is ever asked."""
-
-
-async def local_servers(transport: Transport, clock: Clock, known: Sequence[Known] = KNOWN) -> list[JsonObject]:
-    """Those of the known programs that answer on this machine's loopback address now: name, address, models, and the
-    lines of `triptych.toml` that add one which speaks OpenAI's Images API (None for one that does not)."""
-    found = await asyncio.gather(*(_look(transport, clock, one) for one in known))
-    return [one for one in found if one is not None]
-
-
-async def _look(transport: Transport, clock: Clock, known: Known) -> JsonObject | None:
-    url = f"http://127.0.0.1:{known.port}"
-    request = HttpRequest(method="GET", url=url + known.path, headers={"Accept": "application/json"})
+async def _listed(app: App, known: Known) -> list[str] | None:
+    """The models of a program that is there; None where it is not."""
+    found = await look(known, app.client, app.clock)
+    if found is None or engine_of(known) is None:
+        return found
     try:
-        answer = await transport.send(request, deadline=clock.monotonic() + _WAIT_S, allow_private=True, max_bytes=_MOST_BYTES)  # fmt: skip
-        body = read_json(answer)
+        has = await offered(known, app.client, app.clock)
     except TriptychError:
-        return None
-    if answer.status != 200 or not known.is_it(body):
-        return None
-    names = [as_text(as_object(one).get("id")) for one in as_list(as_object(body).get("data"))] if known.models else []
-    models = [name for name in names if name][:_MOST_MODELS]
-    return {"name": known.name, "url": url, "models": models, "lines": _lines(known, url, models)}
+        return []
+    return [str(name) for names in has.values() for name in names]
 
 
-def _lines(known: Known, url: str, models: Sequence[str]) -> str | None:
-    if not known.models:
-        return None
-    listed = "\n".join(f'  {{ id = "{name}", name = "{name}", price_usd = 0 }},' for name in models if name.isprintable() and '"' not in name and "\\" not in name)  # fmt: skip
-    like = f'like = "{known.like}"\n' if known.like else ""
-    return f'[endpoints.local-{known.port}]\nbase_url = "{url}/v1"\n{like}models = [\n{listed}\n]\n'
+def _shown(app: App, known: Known, models: Sequence[str]) -> JsonObject:
+    there = next((state for state in app.models.providers() if state.id == known.row), None)
+    added = [card.provider_model_id for card in there.cards] if there is not None else []
+    return {"name": known.name, "url": known.url, "models": list(models), "row": known.row if known.models or engine_of(known) else None,
+            "added": added, "workflows": known.name == COMFY.name}  # fmt: skip
+
+
+async def add_local(app: App, row: str, models: Sequence[str]) -> None:
+    """Adds these models of a program that answers now as a row of the user's own, free and in the lane `local`. Raises
+    NotFoundError when it does not answer, BadRequestError for a model that it does not list, and what adding a row raises."""
+    program = next((one for one in KNOWN if one.row == row and (one.models or engine_of(one))), None)
+    listed = await _listed(app, program) if program is not None else None
+    if program is None or listed is None:
+        raise NotFoundError(
+            "There is no such server on this machine now.", hint="Start it, then look again.", param="row"
+        )
+    if not models or (strange := [name for name in models if name not in listed]):
+        what = f"It has no model {strange[0]!r}." if models else "Choose at least one model."
+        raise BadRequestError(what, hint=f"It lists {', '.join(listed)}." if listed else None, param="models")
+    if engine_of(program) is not None:
+        has, kept = await offered(program, app.client, app.clock), await app.own_rows.table(row)
+        await app.own_rows.add(row, engine_table(program, has, list(models), kept or {}))
+        return
+    table: dict[str, Json] = {"name": program.name, "base_url": program.url + program.base,
+                              "models": [{"id": name, "name": name, "price_usd": 0} for name in models]}  # fmt: skip
+    await app.own_rows.add(row, table | ({"like": program.like} if program.like else {}))
+
+
+async def add_workflow(app: App, row: str, name: str, data: bytes) -> JsonObject:
+    """Adds a workflow that was drawn in the ComfyUI of this machine as a model of its own, in the place of one of that name; says what it
+    takes. Raises BadRequestError for what is none, NotFoundError for another row, and what adding a row raises."""
+    if row != COMFY.row:
+        raise NotFoundError("Workflows are ComfyUI’s alone.", param="row")
+    if not name.strip() or len(name) > MOST_NAME:
+        raise BadRequestError(f"A name has at most {MOST_NAME} letters.", param="name")
+    found = read_workflow(data)
+    kept = await app.own_rows.table(row) or {"engine": ENGINE, "base_url": COMFY.url}
+    before = kept.get("workflows")
+    workflows: dict[str, Json] = {**before} if isinstance(before, Mapping) else {}
+    workflows[name.strip()] = found.graph
+    await app.own_rows.add(row, {**kept, "workflows": workflows})
+    places: dict[str, Json] = {what: list(nodes) for what, nodes in found.told().items()}
+    return {"name": name.strip(), "takes": places}

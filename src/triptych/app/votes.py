@@ -1,6 +1,5 @@
 """Picks that their user lets be counted, as statements in the log."""
 
-import secrets
 from datetime import UTC, datetime
 
 from triptych.app.statements import Statements
@@ -17,10 +16,9 @@ class Votes:
         self._statements = statements
 
     async def publish(self, pick: PickRecord) -> None:
-        """Signs a pick and keeps it for the log. Raises StorageError."""
+        """Signs a pick and keeps it for the log; once under its name. Raises StorageError."""
         day_ms = pick.created_ms // DAY_MS * DAY_MS
-        name = f"stmt_pick_{secrets.token_hex(9)}"
-        await self._statements.publish("pick", vote(pick), name, day_ms)
+        await self._statements.publish("pick", vote(pick), pick.statement, day_ms)
 
 
 def vote(pick: PickRecord) -> JsonObject:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from triptych.spec.image import Adjustment, ImageRequest, ImageResult
-from triptych.spec.model import CallContext, ImageModel, JobHandle, KeyCheck, ModelCard
+from triptych.spec.model import CallContext, ImageModel, JobHandle, KeyCheck, ModelCard, TellsModels
 from triptych.spec.secret import Secret
 
 
@@ -39,6 +39,10 @@ class Watched:
 
     async def cancel(self, job: JobHandle) -> bool:
         return await self.model.cancel(job)
+
+    async def list_models(self) -> KeyCheck | None:
+        """As the model, where its provider can be asked."""
+        return await self.model.list_models() if isinstance(self.model, TellsModels) else None
 
     async def check(self) -> KeyCheck:
         return await self.model.check()

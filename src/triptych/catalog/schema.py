@@ -84,6 +84,7 @@ class ModelTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     is_ai: bool = True
     note: str | None = None
     retires: str | None = None
+    successors: tuple[str, ...] | None = None
     extra: dict[str, Any] = {}
 
 
@@ -136,13 +137,15 @@ def _check_numbers(caps: Capabilities) -> None:
         raise BadValueError("max_images_per_call", "at least 1")
     if caps.max_input_images < 0:
         raise BadValueError("max_input_images", "not below 0")
-    if "edit" in caps.operations and caps.max_input_images == 0:
-        raise BadValueError("max_input_images", "a model that edits takes at least 1 picture")
+    if set(caps.operations) - {"generate"} and caps.max_input_images == 0:
+        raise BadValueError("max_input_images", "a model that edits, or does a task, takes at least 1 picture")
     rule = caps.size_rule
     if rule is None:
         return
     if rule.multiple < 1 or not 0 < rule.min_side <= rule.max_side:
         raise BadValueError("size_rule", "multiple is at least 1, and 0 < min_side <= max_side")
+    if rule.max_short_side < rule.min_side:
+        raise BadValueError("size_rule", "max_short_side is at least min_side")
     if not (0 <= rule.min_pixels <= rule.max_pixels and 0 < rule.min_ratio <= rule.max_ratio):
         raise BadValueError("size_rule", "0 <= min_pixels <= max_pixels and 0 < min_ratio <= max_ratio")
 
@@ -282,5 +285,6 @@ def card(
         is_ai=table.is_ai,
         note=table.note,
         retires=iso_date("retires", table.retires) if table.retires is not None else None,
+        successors=table.successors,
         extra=extra,
     )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from triptych.imaging.sniff import sniff
-from triptych.network import receipt, statement
+from triptych.network import node_receipt, receipt, statement
 from triptych.network.jws import peek
 from triptych.router import bundle, sealed
 from triptych.spec.errors import BadRequestError
@@ -16,12 +16,13 @@ from triptych.tlog.errors import NoteError, TlogError
 from triptych.tlog.note import Note, VerifierKey
 from triptych.tlog.proof import HEADER
 
-Kind = Literal["receipt", "picture", "proof", "trust", "policy", "snapshot", "catalogue", "opening", "key", "checkpoint",
+Kind = Literal["receipt", "node receipt", "picture", "proof", "trust", "policy", "snapshot", "catalogue", "opening", "key", "checkpoint",
                "statement", "answer", "error"]  # fmt: skip
 MAX_FILE = 128 << 20
 _FORMATS: Mapping[str, Kind] = {bundle.FORMAT: "policy", sealed.FORMAT: "snapshot"}
 _SAID: Mapping[Kind, str] = {
     "receipt": "a receipt; it comes first, before the pictures",
+    "node receipt": "the receipt of a node; it comes first, before the pictures",
     "picture": "a picture; it comes after the receipt, without an option",
     "proof": "the proof of a log; --proof takes it",
     "trust": "the trust policy of a log; --policy takes it",
@@ -70,7 +71,7 @@ def kind_of(data: bytes) -> Kind | None:
     return _of_json(value)
 
 
-_TYPES: Mapping[str, Kind] = {receipt.TYPE: "receipt", statement.TYPE: "statement"}
+_TYPES: Mapping[str, Kind] = {receipt.TYPE: "receipt", node_receipt.TYPE: "node receipt", statement.TYPE: "statement"}
 
 
 def _is_catalogue(value: Any) -> bool:

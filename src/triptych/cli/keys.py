@@ -1,4 +1,4 @@
-"""`triptych keys`: provider keys, typed at a prompt or piped in, never given as an argument."""
+"""`triptych keys`: provider keys, typed at a prompt or piped in, never given as an argument; and the key of an owner of nodes."""
 
 import sys
 from pathlib import Path
@@ -9,12 +9,14 @@ from rich.text import Text
 
 from triptych.app.container import App
 from triptych.app.models import ProviderState
+from triptych.cli import owner
 from triptych.cli.output import Exit, err, json_errors, print_json, table
 from triptych.cli.session import run_in_app, settings_for
 from triptych.spec.errors import AuthError, BadRequestError
 from triptych.spec.model import KeyCheck
 
-app = typer.Typer(no_args_is_help=True, help="Provider keys: set, list, test, remove.")
+app = typer.Typer(no_args_is_help=True, help="Provider keys: set, list, test, remove. `owner` is about nodes.")
+app.add_typer(owner.app, name="owner")
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder.", show_default=False)]
 Name = Annotated[str, typer.Argument(help="Provider, e.g. google, or the usual variable, e.g. GEMINI_API_KEY.")]
 

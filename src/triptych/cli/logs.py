@@ -10,8 +10,20 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 
+class _Heard(logging.Handler):
+    """What is said by the standard library's loggers, as a hub's modules do: a hub loads nothing else for it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = structlog.get_logger(record.name)
+        said.log(record.levelno, record.getMessage(), exc_info=record.exc_info, **getattr(record, "about", {}))
+
+
 def configure_logging(level: str) -> None:
-    """Logs go to standard error: readable on a terminal, JSON otherwise."""
+    """Logs go to standard error: readable on a terminal, JSON otherwise. `extra={"about": …}` of a record of the standard
+    library's becomes its keys."""
+    ours = logging.getLogger("triptych")
+    ours.handlers, ours.propagate = [_Heard()], False
+    ours.setLevel(level.upper())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import IntEnum
 from typing import Any
 
 import msgspec
@@ -11,34 +10,18 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from triptych.cli.exits import Exit, exit_of
 from triptych.server.errors import envelope
-from triptych.spec.errors import (
-    BadRequestError,
-    BudgetError,
-    NotConfiguredError,
-    NotFoundError,
-    SettingsError,
-    TriptychError,
-)
+from triptych.spec.errors import TriptychError
 from triptych.spec.image import Cost
+
+__all__ = ["Exit", "dollars", "err", "fail", "json_errors", "out", "price", "print_json", "table"]
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 GAP = 2  # columns between two columns of a table
 LEAST = 20  # columns: a last cell is not folded into less
-
-
-class Exit(IntEnum):
-    """What a script can tell from the exit code."""
-
-    OK = 0
-    ERROR = 1
-    USAGE = 2  # a wrong option, model name, provider or setting; nothing was sent
-    SOME_FAILED = 3  # some pictures came, others did not
-    ALL_FAILED = 4
-    REFUSED = 5  # a spending cap or `--budget` would be passed; nothing was sent
-    INTERRUPTED = 130  # Ctrl+C, as shells count it
 
 
 def fail(error: TriptychError) -> Exit:
@@ -48,10 +31,7 @@ def fail(error: TriptychError) -> Exit:
         err.print(Text.assemble(("hint: ", "bold"), error.hint))
     if error.upstream:
         err.print(Text.assemble(("the provider says: ", "bold"), error.upstream))
-    if isinstance(error, BudgetError):
-        return Exit.REFUSED
-    usage = isinstance(error, BadRequestError | SettingsError | NotConfiguredError | NotFoundError)
-    return Exit.USAGE if usage else Exit.ERROR
+    return exit_of(error)
 
 
 def print_json(value: Any) -> None:

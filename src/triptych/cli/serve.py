@@ -3,11 +3,9 @@
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
-import sys
 import webbrowser
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator
 
 import uvicorn
 from rich.text import Text
@@ -15,17 +13,16 @@ from rich.text import Text
 from triptych.app.container import App, watch_keys
 from triptych.cli.output import err
 from triptych.cli.session import opened
+from triptych.cli.share import ShareWanted, share
 from triptych.config.settings import Settings
 from triptych.server.application import build
 from triptych.server.auth import is_loopback
+from triptych.server.door import HubDoor
+from triptych.server.listening import GRACE_S, Server, listen, run_loop
+from triptych.server.workers_door import workers_door
 from triptych.spec.errors import SettingsError
 
-if sys.platform == "win32":
-    from asyncio import run as run_loop
-else:
-    from uvloop import run as run_loop
-
-GRACE_S = 3
+__all__ = ["GRACE_S", "Server", "listen", "run_loop", "run_server", "serve", "serve_app"]
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -35,61 +32,14 @@ def bind(settings: Settings) -> socket.socket:
             f"host is {settings.host}: this server has no sign-in yet, so it listens on this machine only.",
             hint="Use 127.0.0.1, and an SSH tunnel to reach it from elsewhere.", param="host",
         )  # fmt: skip
-    return _listen(settings.host, settings.port, "port", "start with --port 0 for a free port")
+    return listen(settings.host, settings.port, "port", "start with --port 0 for a free port")
 
 
 def bind_public(settings: Settings) -> socket.socket | None:
     """The socket of the public door; None when none is wanted. Raises SettingsError when it cannot be used."""
     if settings.public_port is None:
         return None
-    return _listen(settings.public_host, settings.public_port, "public_port", "choose another public_port")
-
-
-def _listen(host: str, port: int, param: str, way_out: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio switches off Nagle's delay, which costs 40 ms an answer.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        raise SettingsError(f"Port {port} of {host} cannot be used: {error.strerror or error}.",
-                            hint=f"Another Triptych may be running: open it, or {way_out}.", param=param) from None  # fmt: skip
-    return listener
-
-
-class Server(uvicorn.Server):
-    """uvicorn that says where the studio is once it can make pictures, and that stops in order: event streams end,
-    tiles end and their callers are told, then the connections close."""
-
-    def __init__(
-        self, config: uvicorn.Config, *, ready: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
-    ) -> None:
-        super().__init__(config)
-        self._ready = ready
-        self._stop = stop
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        await self._ready()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        stopped = asyncio.ensure_future(self._stop())
-        await super().shutdown(sockets)
-        await stopped
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """The same signals as uvicorn's own, which raises them again at the end: that would cut off what is closed
-        after the server, the database last."""
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    return listen(settings.public_host, settings.public_port, "public_port", "choose another public_port")
 
 
 def open_browser(url: str) -> None:
@@ -98,29 +48,39 @@ def open_browser(url: str) -> None:
         webbrowser.open(url)
 
 
-def run_server(settings: Settings) -> None:
+def run_server(settings: Settings, shared: ShareWanted | None = None) -> None:
     """Serves until it is stopped, on the fastest event loop there is."""
-    run_loop(serve(settings))
+    run_loop(serve(settings, shared))
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, shared: ShareWanted | None = None) -> None:
     """Serves until it is stopped."""
     with bind(settings) as listener, bind_public(settings) or contextlib.nullcontext() as public:
-        async with opened(settings) as app:
-            await serve_app(app, listener, public)
+        async with opened(settings) as app, workers_door(app.horde, settings.workers):
+            await serve_app(app, listener, public, shared)
 
 
-async def serve_app(app: App, listener: socket.socket, public: socket.socket | None = None) -> None:
+async def serve_app(
+    app: App, listener: socket.socket, public: socket.socket | None = None, shared: ShareWanted | None = None
+) -> None:
     """Serves an opened application on a socket until it is stopped, and its public part on another."""
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     stopping = asyncio.Event()
+    app.sharing.door = HubDoor(app.settings.share_proxies, lambda line: err.print(Text(line)))
 
     @contextlib.asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         await app.receipts.start()
         await app.studio.recover(app.owners.alive)
-        watching = [asyncio.create_task(watch_keys(app)), asyncio.create_task(app.drift.keep())]
+        watching = [
+            asyncio.create_task(watch_keys(app)),
+            asyncio.create_task(app.drift.keep()),
+            asyncio.create_task(app.gallery.keep()),
+            asyncio.create_task(app.push.keep()),
+            asyncio.create_task(app.neighbours.keep()),
+            asyncio.create_task(app.audits.keep()),
+        ]
         yield
         for task in watching:
             task.cancel()
@@ -134,11 +94,16 @@ async def serve_app(app: App, listener: socket.socket, public: socket.socket | N
         if public is not None:
             shown, number = public.getsockname()[:2]
             err.print(Text(f"What is public is at http://{f'[{shown}]' if ':' in shown else shown}:{number}"))
+        if app.horde.address is not None:
+            err.print(Text(f"Workers join at {app.horde.address}"))
+        if shared is not None:
+            await share(app, shared)
         if app.settings.browser and has_display():
             await asyncio.to_thread(open_browser, url)
 
     async def stop() -> None:
         stopping.set()
+        await app.sharing.close()
         await app.studio.shutdown()
 
     config = uvicorn.Config(

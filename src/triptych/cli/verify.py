@@ -10,14 +10,15 @@ import msgspec
 import typer
 from rich.text import Text
 
-from triptych.cli.evidence_files import read_evidence
+from triptych.cli.evidence_files import kind_of, read_evidence
 from triptych.cli.log_source import with_log
 from triptych.cli.output import Exit, json_errors, out, print_json
 from triptych.imaging.credentials import installed
 from triptych.imaging.workshop import Workshop
 from triptych.network.evidence import RequestFor
-from triptych.network.jose import decode_url64
-from triptych.network.verify import UNPROVABLE, Evidence, Report, Verdict, verify
+from triptych.network.jose import decode_url64, kid_of
+from triptych.network.verify import Evidence, Report, Verdict, verify
+from triptych.network.verify_node import verify_node
 from triptych.router.bundle import read_bundle
 from triptych.router.claims import claims
 from triptych.router.derive import derive, outcomes_in
@@ -147,7 +148,7 @@ def credentials_of(data: bytes) -> Mapping[str, Any] | str:
 def report_json(report: Report) -> dict[str, Any]:
     """A report for programs."""
     payload = None if report.receipt is None else report.receipt.payload
-    return {"ok": report.ok, "lines": report.lines, "cannot_be_proved": UNPROVABLE, "receipt": payload}
+    return {"ok": report.ok, "lines": report.lines, "cannot_be_proved": report.unprovable, "receipt": payload}
 
 
 def summary(report: Report) -> str:
@@ -166,7 +167,7 @@ def show(report: Report) -> None:
     for line in report.lines:
         out.print(Text.assemble((f"{line.verdict:<12}", STYLES[line.verdict]), f"{line.what:<{width}}  {line.detail}"))
     out.print("\nNo receipt can prove:")
-    for said in UNPROVABLE:
+    for said in report.unprovable:
         out.print(Text(f"  {said}", "dim"))
     out.print(Text(f"\n{summary(report)}", "bold" if report.ok else STYLES["FALSE"]))
 
@@ -189,6 +190,21 @@ def policies(files: Sequence[Path]) -> tuple[TrustPolicy | None, bytes | None]:
         except (TrustError, UnicodeDecodeError) as error:
             raise BadRequestError(f"{path} is no trust policy: {error}", param="policy") from None
     return trust, routing
+
+
+def _one_kind(others: Mapping[str, object], *, by_node: bool) -> None:
+    """Raises BadRequestError for an option that does not go with this kind of receipt."""
+    if (name := next((name for name, value in others.items() if value), None)) is not None:
+        whose = "a node" if by_node else "a router"
+        raise BadRequestError(f"This is the receipt of {whose}, and --{name} is not for those.", param=name)
+
+
+def _trusted(keys: Iterable[bytes], node: str | None) -> set[str]:
+    """The ids of the nodes that are trusted. Raises BadRequestError for what is no whole id."""
+    if node is not None and len(decode_url64(node) or b"") != 32:
+        raise BadRequestError("--node takes the whole id of a node, 43 letters.", param="node",
+                              hint="`triptych node --id` shows it to its owner.")  # fmt: skip
+    return {*map(kid_of, keys), *([] if node is None else [node])}
 
 
 def check_receipt(
@@ -214,28 +230,34 @@ def check_receipt(
     nonce: Annotated[
         str | None, typer.Option(help="What you gave as nonce with the request.", show_default=False)
     ] = None,
+    node: Annotated[
+        str | None, typer.Option(metavar="ID", help="Node that you trust, where a node signed.", show_default=False)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Checks a receipt offline: what is proved, what was not checked, what is FALSE. Exit code 1 if anything is FALSE."""
     with json_errors(as_json):
+        data = read_evidence(receipt, "receipt", "receipt", "node receipt")
+        pictures = {str(path): read_evidence(path, "images", "picture") for path in images or ()}
+        keys = keys_in(read_evidence(key, "key", "key")) if key else ()
+        by_node = kind_of(data) == "node receipt"
+        _one_kind({"node": node} if not by_node else {
+            "proof": proof, "policy": policy, "snapshot": snapshot, "catalogue": catalogue, "log": log, "opening": opening, "nonce": nonce,
+        }, by_node=by_node)  # fmt: skip
         trust, routing = policies(policy or ())
         evidence = Evidence(
-            receipt=read_evidence(receipt, "receipt", "receipt"),
-            images={str(path): read_evidence(path, "images", "picture") for path in images or ()},
-            keys=keys_in(read_evidence(key, "key", "key")) if key else (),
+            receipt=data, images=pictures, keys=keys, trust=trust, policy=routing, redecide=redecide, rederive=rederive, reclaim=reclaim,
             proof=read_evidence(proof, "proof", "proof") if proof else None,
-            trust=trust,
-            policy=routing,
             snapshot=read_evidence(snapshot, "snapshot", "snapshot") if snapshot else None,
             catalogue=read_evidence(catalogue, "catalogue", "catalogue") if catalogue else None,
             opening=read_evidence(opening, "opening", "opening") if opening else None,
-            redecide=redecide,
-            rederive=rederive,
-            reclaim=reclaim,
             nonces=(nonce, *(tile_nonce(nonce, position) for position in range(_TILES))) if nonce else (),
             credentials=credentials_of,
-        )
-        report = verify(asyncio.run(with_log(evidence, log, SystemClock())) if log else evidence)
+        )  # fmt: skip
+        if by_node:
+            report = verify_node(data, pictures, _trusted(keys, node))
+        else:
+            report = verify(asyncio.run(with_log(evidence, log, SystemClock())) if log else evidence)
     if as_json:
         print_json(report_json(report))
     else:

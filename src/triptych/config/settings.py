@@ -107,9 +107,56 @@ class FileSettings:
     content_credentials_trust: str | None = _doc(
         "certificates (PEM) of signers of content credentials that are believed: a path from the data folder", None
     )
+    recipe_in_files: bool = _doc(
+        "put the recipe (prompt, settings, seed and model) into pictures that are downloaded or saved, so that dropped back "
+        "into the page they bring it along",
+        True,
+    )
+    push_contact: str | None = _doc(
+        "an address (`mailto:…` or `https://…`) by which a browser's push service reaches whoever runs this server; some "
+        "services want one before they carry notifications",
+        None,
+    )
     witness_for: tuple[str, ...] = _doc(
         "logs of others whose checkpoints this server cosigns: a list of verifier keys, `name+id+key`; as a variable "
         "with spaces between them",
+        (),
+    )
+    hub_peers: tuple[str, ...] = _doc(
+        "for `triptych hub`: other hubs whose nodes it lists too; as a variable with spaces between them", ()
+    )
+    hubs: tuple[str, ...] = _doc(
+        "meeting points of the open network whose nodes are shown: a list of addresses such as `https://hub.example`; none "
+        "by default; as a variable with spaces between them",
+        (),
+    )
+    share_port: int = _doc(
+        "port on which friends reach what this machine shares with them, while it does; nothing else is behind it", 8750
+    )
+    share_host: str | None = _doc(
+        "address to listen on while something is shared; default: the one that this machine has in its network", None
+    )
+    share_url: str | None = _doc(
+        "the address that invites name, such as `https://mira.example` or `http://203.0.113.7:8750`, where it is another one: behind "
+        "a router, a tunnel or a web server with TLS",
+        None,
+    )
+    share_proxies: tuple[str, ...] = _doc(
+        "web servers in front of what is shared, where they are on another machine: their addresses or networks, such as `172.17.0.1`; they are believed "
+        "on where a call comes from; as a variable with spaces between them",
+        (),
+    )
+    workers: str | None = _doc(
+        "address at which workers made for AI Horde join this studio, such as `192.168.1.5:8760`: one of this machine or of a network at "
+        "home, because what they are sent is in plain text; none by default",
+        None,
+    )
+    local_models: str | None = _doc(
+        "folder with open models as diffusers keeps them, a folder for each; default: `models` in the data folder", None
+    )
+    trusted_programs: tuple[str, ...] = _doc(
+        "programs that nodes may run in protected hardware to be in the lane *attested*: names such as `nitro:` and 64 letters of hex, as "
+        "the Network page shows them; as a variable with spaces between them",
         (),
     )
     caps: CapSettings = field(default_factory=CapSettings)
@@ -129,6 +176,10 @@ class Settings(FileSettings):
     @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{self.data / 'triptych.db'}"
+
+    @property
+    def models_folder(self) -> Path:
+        return Path(self.local_models).expanduser() if self.local_models else self.data / "models"
 
     @property
     def blobs_location(self) -> str:
@@ -170,7 +221,11 @@ def _merge_environment(raw: dict[str, Any], env: Mapping[str, str]) -> None:
         if name in {"caps", "providers", "endpoints", "witnesses"}:
             continue
         if (value := env.get(f"TRIPTYCH_{name.upper()}")) is not None:
-            raw[name] = value.split() if name == "witness_for" else value
+            raw[name] = (
+                value.split()
+                if name in {"trusted_programs", "witness_for", "hubs", "hub_peers", "share_proxies"}
+                else value
+            )
     for name in get_type_hints(CapSettings):
         if (value := env.get(f"TRIPTYCH_CAP_{name.upper()}")) is not None:
             raw.setdefault("caps", {})[name] = value
@@ -228,8 +283,9 @@ def _check_keys(settings: Settings) -> None:
 
 def _check(settings: Settings) -> None:
     _check_keys(settings)
-    if not 0 <= settings.port <= 65535:
-        raise SettingsError(f"port is {settings.port}; it takes 0 to 65535.", param="port")
+    for name, port in (("port", settings.port), ("share_port", settings.share_port)):
+        if not 0 <= port <= 65535:
+            raise SettingsError(f"{name} is {port}; it takes 0 to 65535.", param=name)
     if settings.bus != "memory":
         raise SettingsError(f"bus is {settings.bus!r}; it takes `memory`.", param="bus")
     if settings.max_prompts < 1:
@@ -244,6 +300,18 @@ def _check(settings: Settings) -> None:
         cap = getattr(settings.caps, name)
         if isinstance(cap, Decimal) and cap < 0:
             raise SettingsError(f"caps.{name} is below zero.", param=name)
+    _check_addresses(settings)
+
+
+def _check_addresses(settings: Settings) -> None:
+    """Addresses of hubs, of providers and of whoever runs this server. Raises SettingsError."""
+    for name, hubs in (("hubs", settings.hubs), ("hub_peers", settings.hub_peers)):
+        for hub in hubs:
+            if urlsplit(hub).scheme not in {"http", "https"}:
+                raise SettingsError(f"{name} has {hub!r}; each must start with http:// or https://.", param=name)
+    if settings.push_contact is not None and not settings.push_contact.startswith(("mailto:", "https://")):
+        raise SettingsError(f"push_contact is {settings.push_contact!r}; it must start with mailto: or https://.",
+                            param="push_contact")  # fmt: skip
     for name, provider in settings.providers.items():
         if provider.base_url is not None and urlsplit(provider.base_url).scheme not in {"http", "https"}:
             raise SettingsError(f"providers.{name}.base_url is {provider.base_url!r}; it must start with http:// or https://.",

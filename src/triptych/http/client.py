@@ -20,7 +20,7 @@ from triptych import __version__
 from triptych.http.guard import check_hostile_url, is_public, not_public, origin, parse_url
 from triptych.http.message import HttpRequest, HttpResponse, ServerSentEvent, Step, StreamHead
 from triptych.http.sse import EventParser
-from triptych.http.transport import MAX_ANSWER, MAX_IMAGE, AnswerLostError, EncodedBody
+from triptych.http.transport import MAX_ANSWER, MAX_IMAGE, AnswerLostError, EncodedBody, MadeBody
 from triptych.spec.clock import Clock
 from triptych.spec.errors import AmbiguousError, HostileContentError, NotSentError, TriptychError
 
@@ -225,6 +225,33 @@ class HttpClient:
         except _LOST as error:
             raise call.fault(error) from error
 
+    async def pieces(
+        self, request: HttpRequest, *, deadline: float, idle_s: float, allow_private: bool = False, max_bytes: int = MAX_ANSWER,
+        body: EncodedBody | MadeBody | None = None,
+    ) -> AsyncGenerator[HttpResponse | StreamHead | bytes, None]:  # fmt: skip
+        """See `PieceTransport.pieces`."""
+        url, call = self._admit(request, deadline, allow_private=allow_private)
+        try:
+            async with AsyncExitStack() as stack:
+                opened = self._request(request, url, call, body, guarded=not allow_private)
+                async with asyncio.timeout(self._left(deadline)):
+                    response = await stack.enter_async_context(opened)
+                stack.callback(response.close)
+                if response.status != 200:
+                    async with asyncio.timeout(self._left(deadline)):
+                        whole = await _read(response, request.step, max_bytes)
+                    yield whole
+                    return
+                yield StreamHead(status=response.status, headers=_headers(response))
+                size = 0
+                while chunk := await self._next(response, min(deadline, self._clock.monotonic() + idle_s)):
+                    size += len(chunk)
+                    if size > max_bytes:
+                        raise _too_large(response, max_bytes)
+                    yield chunk
+        except _LOST as error:
+            raise call.fault(error) from error
+
     async def _next(self, response: aiohttp.ClientResponse, deadline: float) -> bytes:
         # The time limit is around the read only: around a yield it would strike whatever the consumer is doing.
         async with asyncio.timeout(self._left(deadline)):
@@ -255,6 +282,33 @@ class HttpClient:
             url = target
         raise HostileContentError(f"More than {MAX_REDIRECTS} redirects were refused.")
 
+    @asynccontextmanager
+    async def messages(
+        self, url: str, *, deadline: float, first: str | None = None
+    ) -> AsyncIterator[AsyncIterator[str | bytes]]:
+        """See `Sockets.messages`."""
+        call = _Call("check", parse_url(url.replace("ws", "http", 1)).host or "")
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(min(CONNECT_SECONDS, self._left(deadline))):
+                    opened = self._session(guarded=False).ws_connect(url, max_msg_size=MAX_IMAGE)
+                    socket = await stack.enter_async_context(opened)
+                    if first is not None:
+                        await socket.send_str(first)
+            except _LOST as error:
+                raise call.fault(error) from error
+            yield self._heard(socket, deadline)
+
+    async def _heard(self, socket: aiohttp.ClientWebSocketResponse, deadline: float) -> AsyncIterator[str | bytes]:
+        while True:
+            try:
+                message = await socket.receive(self._left(deadline))
+            except _LOST:
+                return
+            if message.type not in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
+                return
+            yield message.data
+
     def _admit(self, request: HttpRequest, deadline: float, *, allow_private: bool) -> tuple[URL, _Call]:
         """Everything that can be refused before a connection is made."""
         url = parse_url(request.url) if allow_private else check_hostile_url(request.url, self._public)
@@ -265,7 +319,7 @@ class HttpClient:
 
     @asynccontextmanager
     async def _request(
-        self, request: HttpRequest, url: URL, call: _Call, body: EncodedBody | None, *, guarded: bool
+        self, request: HttpRequest, url: URL, call: _Call, body: EncodedBody | MadeBody | None, *, guarded: bool
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = dict(request.headers)
         if body is not None and body.media_type is not None:
@@ -273,7 +327,7 @@ class HttpClient:
         if request.stream:
             headers.setdefault("Accept", "text/event-stream, application/json")
         async with self._session(guarded=guarded).request(
-            request.method, url, headers=headers, data=io.BytesIO(body.data) if body is not None else None,
+            request.method, url, headers=headers, data=_sent(body),
             allow_redirects=False, trace_request_ctx=call,
         ) as response:  # fmt: skip
             yield response
@@ -282,11 +336,18 @@ class HttpClient:
         return max(0.0, deadline - self._clock.monotonic())
 
 
+def _sent(body: EncodedBody | MadeBody | None) -> io.BytesIO | AsyncIterator[bytes] | None:
+    if body is None:
+        return None
+    return io.BytesIO(body.data) if isinstance(body, EncodedBody) else body.pieces
+
+
 async def _mark_sent(
     _session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceRequestHeadersSentParams
 ) -> None:
     # aiohttp calls this when it hands the head to an open connection, before the first byte of the body.
-    context.trace_request_ctx.sent = True
+    if context.trace_request_ctx is not None:  # a WebSocket has none
+        context.trace_request_ctx.sent = True
 
 
 def _joined(url: str, location: str) -> str:
@@ -303,7 +364,7 @@ async def _read(response: aiohttp.ClientResponse, step: Step, max_bytes: int) ->
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk, _ in response.content.iter_chunks():  # as they came: joined once, at the end
+        async for chunk in response.content.iter_any():  # as they came: joined once, at the end
             size += len(chunk)
             if size > max_bytes:
                 response.close()

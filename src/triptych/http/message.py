@@ -26,7 +26,7 @@ class HttpRequest:
     credentials only on the adapter's own origin and its declared trusted hosts. `stream` asks for server-sent events.
     """
 
-    method: Literal["GET", "POST", "DELETE"] = "POST"
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "POST"
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Json = None

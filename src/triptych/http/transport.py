@@ -1,8 +1,9 @@
 """What a driver needs of a client, as an interface: so that the laws can play any answer without a socket."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from triptych.http.message import HttpRequest, HttpResponse, ServerSentEvent, StreamHead
 from triptych.spec.errors import FailureClass, TriptychError
@@ -28,6 +29,27 @@ class EncodedBody:
 
     data: bytes = field(repr=False)
     media_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBody:
+    """A body that is made while it is sent."""
+
+    pieces: AsyncIterator[bytes] = field(repr=False)
+    media_type: str
+
+
+@runtime_checkable
+class PieceTransport(Protocol):
+    """What can hand on an answer while it comes. A transport that cannot is asked for whole answers."""
+
+    def pieces(
+        self, request: HttpRequest, *, deadline: float, idle_s: float, allow_private: bool = False, max_bytes: int = MAX_ANSWER,
+        body: EncodedBody | MadeBody | None = None,
+    ) -> AsyncGenerator[HttpResponse | StreamHead | bytes, None]:  # fmt: skip
+        """The head and then the bytes as they come; or, where the status is not 200, that answer read whole and nothing else. Between two
+        of them pass `idle_s` seconds at most. Raises as `Transport` does."""
+        ...
 
 
 class Transport(Protocol):
@@ -71,4 +93,16 @@ class Transport(Protocol):
         max_bytes: int = MAX_IMAGE,
     ) -> HttpResponse:
         """A picture from an address out of an answer: https and public addresses only, at every redirect."""
+        ...
+
+
+@runtime_checkable
+class Sockets(Protocol):
+    """Listens to a server that talks by WebSocket (RFC 6455), and asks it one thing."""
+
+    def messages(
+        self, url: str, *, deadline: float, first: str | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[str | bytes]]:
+        """What comes from an address that was configured, `ws://` or `wss://`, message by message, until the server ends it or the time is
+        over: then the messages end. `first` is said to the server at once. Raises NotSentError where no connection comes about."""
         ...

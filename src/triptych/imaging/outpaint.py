@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from triptych.imaging.decode import encode, open_picture
-from triptych.imaging.restore import FEATHER_PX
+from triptych.imaging.feather import FEATHER_PX
 
 MOST_SIDE = 4096  # pixels of a frame's long side
 _GREY = (128, 128, 128)

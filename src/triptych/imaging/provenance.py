@@ -7,7 +7,7 @@ section 11.3.3), Exif (CIPA DC-008) and XMP (ISO 16684-1) with what these progra
 - Stable Diffusion web UI: `parameters` (PNG text, or Exif's UserComment): prompt, `Negative prompt:`, `Steps: …, Seed: …`;
 - ComfyUI: `prompt`, the graph that was run, as JSON (in WebP files Exif's Make or Model, behind `prompt:`), and `workflow`;
 - InvokeAI: `invokeai_metadata`, and `sd-metadata` before it, as JSON;
-- Triptych: its own recipe in XMP, see `triptych.imaging.reframe`.
+- Triptych: its own recipe, in a place of its own (`triptych.imaging.recipe`) or in XMP (`triptych.imaging.reframe`).
 """
 
 import html
@@ -21,6 +21,7 @@ from PIL import Image
 
 from triptych.imaging.decode import DAMAGED, FORMATS
 from triptych.imaging.header import header
+from triptych.imaging.recipe import recipe_in
 from triptych.spec.errors import HostileContentError
 
 Told = dict[str, Any]
@@ -28,6 +29,9 @@ MOST_PROMPT = 16_000
 """Characters of a prompt that are taken."""
 _MOST_TEXT = 4 << 20
 _MOST_WORD = 160
+_MOST_SETTINGS = 40
+_HEAVIEST = 100_000  # more would be written with an exponent
+_SAID_ABOVE = frozenset({"prompt", "negative_prompt", "seed", "n"})  # of a request, they stand beside its settings
 _DEPTH = 24
 _DESCRIPTION, _MAKE, _MODEL, _SOFTWARE, _EXIF, _COMMENT = 0x010E, 0x010F, 0x0110, 0x0131, 0x8769, 0x9286
 _JOB = re.compile(r"\s*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s*", re.IGNORECASE)
@@ -40,13 +44,13 @@ _WORDS = ("text", "text_g", "t5xxl", "clip_l", "text_l", "prompt", "string", "va
 
 
 def told(data: bytes) -> Told:
-    """What the file says: `source` (the program, None where nothing is known), `prompt`, `negative`, `seed`, `model`, `job`;
-    what it does not say is None. Decodes the picture whole. Raises HostileContentError for what is no whole picture."""
+    """What the file says: `source` (the program, None where nothing is known), `prompt`, `negative`, `seed`, `model`, `job`,
+    and of Triptych's recipe `settings` by their names and the weighted `parts` of the prompt; what it does not say is None. Decodes the picture whole. Raises HostileContentError for what is no whole picture."""
     header(data)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             image.load()  # texts may stand behind the pixels
-            texts = dict(_texts(image))
+            texts = {**dict(_texts(image)), "recipe": recipe_in(data) or ""}
     except Image.DecompressionBombError as error:
         raise HostileContentError("The picture unpacks to far more than it claims.") from error
     except DAMAGED as error:
@@ -57,7 +61,7 @@ def told(data: bytes) -> Told:
     return dict(_NOTHING)
 
 
-_NOTHING: Told = {"source": None, "prompt": None, "negative": None, "seed": None, "model": None, "job": None}
+_NOTHING: Told = dict.fromkeys(("source", "prompt", "negative", "seed", "model", "job", "settings", "parts"))
 
 
 def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
@@ -92,11 +96,16 @@ def _json(text: str | None) -> Any:
 
 
 def _word(value: Any) -> str | None:
-    return " ".join(value.split())[:_MOST_WORD] or None if isinstance(value, str) else None
+    return " ".join(_kept(value).split())[:_MOST_WORD] or None if isinstance(value, str) else None
 
 
 def _prompt(value: Any) -> str | None:
-    return value.strip()[:MOST_PROMPT] or None if isinstance(value, str) else None
+    return _kept(value).strip()[:MOST_PROMPT] or None if isinstance(value, str) else None
+
+
+def _kept(text: str) -> str:
+    """Without what no database keeps and JSON can spell: halves of a pair (surrogates), and NUL."""
+    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 def _number(value: Any) -> int | None:
@@ -201,12 +210,34 @@ def _longest(nodes: Mapping[str, Any]) -> str | None:
 
 def _triptych(texts: Mapping[str, str]) -> Told | None:
     found = _RECIPE.search(texts.get("xmp", ""))
-    said = _json(html.unescape(found[1] or found[2])) if found else None
+    said = _json(texts.get("recipe") or (html.unescape(found[1] or found[2]) if found else None))
     request = said.get("request") if isinstance(said, dict) else None
     if not isinstance(said, dict) or said.get("triptych") != "recipe/1" or not isinstance(request, dict):
         return None
     return {"prompt": _prompt(request.get("prompt")), "negative": _prompt(request.get("negative_prompt")),
-            "seed": _number(said.get("seed")), "model": _word(said.get("model"))}  # fmt: skip
+            "seed": _number(request.get("seed") if said.get("seed") is None else said["seed"]),
+            "model": _word(said.get("model")), "settings": _settings(request), "parts": _parts(request.get("parts"))}  # fmt: skip
+
+
+def _parts(given: Any) -> list[tuple[str, float]] | None:
+    """The parts of a prompt with their weights, or None where one of them is none."""
+    if not isinstance(given, list) or not 1 < len(given) <= _MOST_SETTINGS:
+        return None
+    told = [(_prompt(one.get("text")), one.get("weight")) for one in given if isinstance(one, dict)]
+    read = [
+        (text, float(weight))
+        for text, weight in told
+        if text and isinstance(weight, int | float) and abs(weight) <= _HEAVIEST
+    ]
+    return read if len(read) == len(given) else None
+
+
+def _settings(request: Mapping[str, Any]) -> Told | None:
+    knobs = request.get("knobs")
+    every = {**(knobs if isinstance(knobs, dict) else {}), **request}
+    short = {str(name)[:_MOST_WORD]: value for name, value in every.items()
+             if name not in _SAID_ABOVE and isinstance(value, str | int | float) and len(str(value)) <= _MOST_WORD}  # fmt: skip
+    return dict(list(short.items())[:_MOST_SETTINGS]) or None
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, str]], Told | None]] = {

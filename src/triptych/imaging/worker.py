@@ -14,9 +14,11 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from triptych.imaging import credentials
+from triptych.imaging.apart import gap
 from triptych.imaging.decode import DAMAGED, encode, open_picture
 from triptych.imaging.header import MAX_PIXELS, PictureInfo, header
 from triptych.imaging.looks import look_of
+from triptych.imaging.mask import read_mask
 from triptych.imaging.outpaint import Frame, extended
 from triptych.imaging.prints import print_of
 from triptych.imaging.provenance import told
@@ -84,6 +86,11 @@ def _restore(data: bytes, job: Job, _ask: Ask) -> tuple[Job, bytes]:
     return told, image + (done.heat or b"")
 
 
+def _mask(data: bytes, _job: Job, _ask: Ask) -> tuple[Job, bytes]:
+    reading, mask = read_mask(data)
+    return asdict(reading), mask
+
+
 def _extend(data: bytes, job: Job, _ask: Ask) -> tuple[Job, bytes]:
     """Back go the picture in its frame and the mask."""
     whole, mask = extended(data, Frame(**job["frame"]))
@@ -109,6 +116,11 @@ def _sample(data: bytes, _job: Job, _ask: Ask) -> tuple[Job, bytes]:
     return {"shape": print_of(image).shape, "look": look_of(image)}, b""
 
 
+def _apart(data: bytes, job: Job, _ask: Ask) -> tuple[Job, bytes]:
+    """The reference comes first, then the suspect."""
+    return asdict(gap(open_picture(data[: job["size"]]), open_picture(data[job["size"] :]))), b""
+
+
 _JOBS: dict[str, Callable[[bytes, Job, Ask], tuple[Job, bytes]]] = {
     "inspect": _inspect,
     "thumbnail": _thumbnail,
@@ -120,12 +132,15 @@ _JOBS: dict[str, Callable[[bytes, Job, Ask], tuple[Job, bytes]]] = {
     "sample": _sample,
     "told": _told,
     "restore": _restore,
+    "mask": _mask,
     "reframe": _reframe,
     "extend": _extend,
+    "apart": _apart,
 }
 
 
-def _limit_memory(mebibytes: int) -> None:
+def limit_memory(mebibytes: int) -> None:
+    """Holds this process to so much memory; it writes no file and leaves no image of itself behind."""
     if resource is not None:
         limit = mebibytes * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -133,7 +148,7 @@ def _limit_memory(mebibytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def _limit_processor(seconds: int) -> None:
+def limit_processor(seconds: int) -> None:
     """The limit counts over the whole life of the process, so that each job moves it on."""
     if resource is not None:
         used = resource.getrusage(resource.RUSAGE_SELF)
@@ -154,7 +169,7 @@ def _serve(source: BinaryIO, out: BinaryIO) -> None:
     while line := source.readline():
         job: Job = json.loads(line)
         data = source.read(int(job["length"]))
-        _limit_processor(int(job["cpu_s"]))
+        limit_processor(int(job["cpu_s"]))
         try:
             head, body = _JOBS[job["op"]](data, job, ask)
         except HostileContentError as error:
@@ -176,7 +191,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     Image.init()
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    _limit_memory(int(sys.argv[1]))
+    limit_memory(int(sys.argv[1]))
     _serve(sys.stdin.buffer, sys.stdout.buffer)
 
 

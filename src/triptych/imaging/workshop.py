@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import triptych
+from triptych.imaging.apart import Difference, Gap
 from triptych.imaging.header import PictureInfo, header
+from triptych.imaging.mask import MaskReading
 from triptych.imaging.outpaint import Frame
 from triptych.imaging.restoring import RestoredBytes
 from triptych.spec.errors import HostileContentError
@@ -160,6 +162,11 @@ class Workshop:
             scale=value["scale"], changed_permille=value["changed"],
         )  # fmt: skip
 
+    async def read_mask(self, data: bytes) -> tuple[MaskReading, bytes]:
+        """How a mask was read, and it as a PNG whose transparent pixels are to be changed; see `triptych.imaging.mask`."""
+        value, body = await self._run({"op": "mask"}, data)
+        return MaskReading(**value), body
+
     async def extend(self, data: bytes, frame: Frame) -> tuple[bytes, bytes]:
         """The picture in a larger frame, and the mask of what is new there; see `triptych.imaging.outpaint`."""
         value, body = await self._run({"op": "extend", "frame": asdict(frame)}, data)
@@ -185,6 +192,14 @@ class Workshop:
             "recipe": recipe,
         }
         return (await self._run(head, data))[1]
+
+    async def apart(self, reference: bytes, suspect: bytes) -> Gap:
+        """How far apart two pictures are, see `triptych.imaging.apart`."""
+        header(suspect)
+        value = (await self._run({"op": "apart", "size": len(reference)}, reference + suspect))[0]
+        found = value["found"]
+        return Gap((value["reference"][0], value["reference"][1]), (value["suspect"][0], value["suspect"][1]),
+                   None if found is None else Difference(**found))  # fmt: skip
 
     async def close(self) -> None:
         """Ends all workers. Jobs under way fail; further jobs are refused."""

@@ -15,10 +15,10 @@ _LISTED = 40  # input pictures that a receipt lists at most
 _SIDE = 1024  # what is counted with where no size was asked for
 _TEXT = 200  # bytes of a text in a receipt
 _SAID = ("n", "size", "aspect_ratio", "resolution", "quality", "seed", "background", "output_format", "output_compression",
-         "moderation", "input_fidelity", "previews")  # fmt: skip
+         "moderation", "input_fidelity", "previews", "task")  # fmt: skip
 TERMS: Mapping[str, Any] = {
     "lane_floor": None, "max_price_micro_usd": None, "other_models": False, "no_training": False,
-    "max_retention_days": None, "regions": [],
+    "max_retention_days": None, "regions": [], "no_community": False,
 }  # fmt: skip
 """The user's own conditions as features of a decision, and what stands for none."""
 
@@ -48,7 +48,7 @@ def _unlike(asked: Mapping[str, Any], features: Mapping[str, Any], inputs: Seque
         pictures = len(inputs) - masks
         found["input_images"] = (pictures, features.get("input_images", 0))
         found["mask"] = (masks > 0, features.get("mask", False))
-        found["operation"] = ("edit" if pictures else "generate", features.get("operation"))
+        found["operation"] = (asked.get("task") or ("edit" if pictures else "generate"), features.get("operation"))
     return [f"{name} {_say(is_)} and not {_say(decided)}" for name, (is_, decided) in found.items() if is_ != decided]
 
 

@@ -1,10 +1,10 @@
-"""Checking the picture files of a receipt, also those that were given content credentials when they were taken home."""
+"""Checking the picture files of a receipt, also those that got content credentials or a recipe when they were taken home."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from triptych.imaging.bare import bare, has_credentials
+from triptych.imaging.bare import bare, has_credentials, has_recipe
 from triptych.imaging.header import header
 from triptych.network.evidence import Evidence, Line
 from triptych.network.receipt import Receipt
@@ -13,20 +13,35 @@ from triptych.spec.words import counted
 
 RECEIPT_LABEL = "org.triptych.receipt"
 """The assertion of our content credentials that names the receipt."""
+About = Callable[[str, bytes], Iterable[Line]]
 _NAMES = {"outputs": "output {}", "inputs": "input {}", "received": "output {} as it came from the model"}
+_TAKEN_OUT = {
+    (False, False): "",
+    (True, False): ", once its content credentials are taken out",
+    (False, True): ", once its recipe is taken out",
+    (True, True): ", once its content credentials and its recipe are taken out",
+}
 
 
 def image_lines(receipt: Receipt, evidence: Evidence) -> list[Line]:
     """A line for each file, one for its content credentials where it has some, and one for pictures that are missing."""
+    return file_lines(receipt.payload, evidence.images, lambda name, data: _credentials(name, data, receipt, evidence))
+
+
+def file_lines(
+    payload: Mapping[str, Any], images: Mapping[str, bytes], about: About = lambda _name, _data: ()
+) -> list[Line]:
+    """A line for each file by the `inputs` and `outputs` of a receipt, what is to be said `about` one that is among them, and a line for
+    pictures that are missing."""
     stated = {picture["sha256"]: (kind, place, picture) for kind in ("inputs", "outputs")
-              for place, picture in enumerate(receipt.payload.get(kind, ()), 1)}  # fmt: skip
-    for place, picture in enumerate(receipt.payload.get("outputs", ()), 1):
+              for place, picture in enumerate(payload.get(kind, ()), 1)}  # fmt: skip
+    for place, picture in enumerate(payload.get("outputs", ()), 1):
         if isinstance(came := picture.get("received"), Mapping):  # the model's own file, this one was made of it
             stated.setdefault(came["sha256"], ("received", place, came))
     bared = {picture["bare_sha256"]: digest for digest, (kind, _, picture) in stated.items()
              if kind == "outputs" and "bare_sha256" in picture}  # fmt: skip
     lines, seen = [], set[str]()
-    for name, data in evidence.images.items():
+    for name, data in images.items():
         digest = hashlib.sha256(data).hexdigest()
         left = data if digest in stated else bare(data)
         without = digest if digest in stated else hashlib.sha256(left).hexdigest()
@@ -37,12 +52,12 @@ def image_lines(receipt: Receipt, evidence: Evidence) -> list[Line]:
             )
             continue
         kind, place, picture = found
-        seen.add(receipt.payload["outputs"][place - 1]["sha256"] if kind == "received" else picture["sha256"])
+        seen.add(payload["outputs"][place - 1]["sha256"] if kind == "received" else picture["sha256"])
         wrong = _unlike(data, left if digest in stated or without in stated else None, picture)
-        how = "" if digest in stated else ", once its content credentials are taken out"
+        how = "" if digest in stated else _TAKEN_OUT[has_credentials(data), has_recipe(data)]
         said = f"It is {_NAMES[kind].format(place)}, byte for byte{how}."
         lines.append(Line(f"image {name}", "FALSE" if wrong else "proved", wrong or said))
-        lines.extend(_credentials(name, data, receipt, evidence))
+        lines.extend(about(name, data))
     missing = [digest for digest, (kind, _, _) in stated.items() if kind == "outputs" and digest not in seen]
     if missing:
         gone = counted(len(missing), "picture of the receipt was", "pictures of the receipt were")

@@ -11,7 +11,7 @@ from triptych.network.evidence import Line, Opening, RequestFor
 from triptych.network.named import File, Files, others, rules
 from triptych.network.published import cards_in
 from triptych.network.receipt import commitment, own_inputs
-from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Size, Usage
+from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Size, Task, Usage
 from triptych.spec.model import ModelCard
 from triptych.spec.price import delivered, estimate, from_usage, unpriced_options
 from triptych.spec.words import usd
@@ -37,6 +37,7 @@ class _Asked(msgspec.Struct):
     background: str | None = None
     size: str | _Sides | None = None
     aspect_ratio: str | _Sides | None = None
+    task: Task | None = None
 
     @property
     def shape(self) -> tuple[Size | None, AspectRatio | None]:
@@ -180,7 +181,7 @@ def _request(payload: Mapping[str, Any], opening: bytes | None, card: ModelCard)
         raise _UnknownError("the request had options of this provider; give its opening.")
     said = asked if opened is None else opened
     try:
-        read = msgspec.convert({name: said.get(name) for name in (*_PLAIN, "size", "aspect_ratio")}, _Asked)
+        read = msgspec.convert({name: said.get(name) for name in (*_PLAIN, "size", "aspect_ratio", "task")}, _Asked)
         size, ratio = read.shape
         options = {} if opened is None else msgspec.convert(opened.get("options") or {}, dict[str, dict[str, Any]])
     except (ValueError, OverflowError):
@@ -188,7 +189,7 @@ def _request(payload: Mapping[str, Any], opening: bytes | None, card: ModelCard)
     images = tuple(_input(one) for one in own_inputs(payload) if one.get("role") != "mask")
     return ImageRequest(
         prompt="", images=images, options=options, n=read.n or 1, size=size, aspect_ratio=ratio,
-        resolution=read.resolution, quality=read.quality, background=read.background,
+        resolution=read.resolution, quality=read.quality, background=read.background, task=read.task,
     )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ class _Candidate(msgspec.Struct):
 class _Features(msgspec.Struct):
     n: int = 1
     lane_floor: Lane | None = None
+    no_community: bool = False
 
 
 class _Decision(msgspec.Struct):
@@ -214,6 +215,8 @@ def _served(told: _Told, known: _Known) -> list[str]:
     floor = told.decision.features.lane_floor if told.decision else None
     if floor is not None and served.lane is not None and LANES.index(served.lane) > LANES.index(floor):
         wrong.append(f"it was served in the lane {served.lane}, below the floor {floor}")
+    if served.lane == "community" and told.decision and told.decision.features.no_community:
+        wrong.append("it was served in the lane community, which was left out")
     lane = known.lanes.get(served.endpoint)
     if served.lane is not None and lane is not None and told.decisions <= 1:
         # Of several endpoints the lane is that of the one with the most readers.

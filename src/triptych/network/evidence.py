@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from triptych.network.history import History
-from triptych.network.receipt import Receipt
+from triptych.network.jws import SignedLine
 from triptych.spec.image import ImageRequest
 from triptych.spec.model import ModelCard
 from triptych.tlog.policy import TrustPolicy
@@ -73,10 +73,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of it. `receipt` is None when the text is no receipt at all."""
+    """What came of it. `receipt` is None when the text is no receipt at all; `unprovable` is what none of its kind can prove."""
 
     lines: tuple[Line, ...]
-    receipt: Receipt | None
+    receipt: SignedLine | None
+    unprovable: tuple[str, ...]
 
     @property
     def ok(self) -> bool:

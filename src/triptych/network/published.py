@@ -56,5 +56,6 @@ def _in_bounds(card: ModelCard) -> bool:
     if rule is None:
         return whole
     sides = 1 <= rule.min_side <= rule.max_side <= _MOST_SIDE and 1 <= rule.multiple <= _MOST_SIDE
+    sides &= rule.min_side <= rule.max_short_side <= _MOST_SIDE
     pixels = 0 <= rule.min_pixels <= rule.max_pixels <= _MOST_SIDE**2
     return whole and sides and pixels and 0 < rule.min_ratio <= rule.max_ratio <= _MOST_SIDE

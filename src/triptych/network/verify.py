@@ -38,7 +38,7 @@ def verify(evidence: Evidence) -> Report:
     try:
         receipt = read(evidence.receipt)
     except ReceiptError as error:
-        return Report((Line("signature", "FALSE", str(error)),), None)
+        return Report((Line("signature", "FALSE", str(error)),), None, UNPROVABLE)
     known = files(receipt.payload, evidence)
     lines = [
         Line("signature", "proved", f"Every byte is as it was signed by the key {receipt.kid}."),
@@ -51,7 +51,7 @@ def verify(evidence: Evidence) -> Report:
         *price_lines(receipt.payload, evidence.opening, known),
         request_line(receipt.payload, evidence.opening),
     ]
-    return Report(tuple(lines), receipt)
+    return Report(tuple(lines), receipt, UNPROVABLE)
 
 
 def _decision(receipt: Receipt, evidence: Evidence, known: Files) -> list[Line]:

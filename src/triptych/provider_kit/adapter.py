@@ -3,20 +3,23 @@
 An adapter does no I/O, reads no clock and never sees a credential: it says in `auth` where the driver is to put one.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from triptych.http.message import HttpRequest, HttpResponse, ServerSentEvent
 from triptych.spec.image import Adjustment, Billed, Cost, GeneratedImage, ImageRequest, ItemFailure, Usage
 from triptych.spec.json import Json
 from triptych.spec.model import KeyCheck, ModelCard, Progress
+from triptych.spec.replacing import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
     """Where a key goes and where it comes from. `env` are the names people already use, the first one is the name
-    shown; `anonymous` is a public key that works without an account."""
+    shown; `anonymous` is a public key that works without an account; `bearer_pattern` is how a token begins that goes behind
+    `Authorization: Bearer`, where keys go elsewhere."""
 
     header: str = "Authorization"
     prefix: str = "Bearer "
@@ -25,6 +28,12 @@ class Auth:
     required: bool = True
     key_pattern: str | None = None  # a regular expression: how a key begins, by which a pasted one is recognised
     sign_up: str | None = None  # the page where one gets a key
+    bearer_pattern: str | None = None
+
+    def placing(self, key: str) -> "Auth":
+        """Where this very key goes."""
+        token = self.bearer_pattern is not None and re.match(self.bearer_pattern, key)
+        return replace(self, header="Authorization", prefix="Bearer ") if token else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +73,14 @@ class Done:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """The job runs at the provider: ask again after `after` seconds. `poll` and `cancel` are stored with the job, so
-    they must be plain values."""
+    they must be plain values. `cost` is the provider's own figure where it names one before the job has ended."""
 
     job_id: str
     poll: HttpRequest
     after: float
     cancel: HttpRequest | None = None
     progress: Progress | None = None
+    cost: Cost | None = None
 
 
 class ImageAdapter(Protocol):
@@ -99,3 +109,29 @@ class ImageAdapter(Protocol):
         ...
 
     def parse_check(self, response: HttpResponse) -> KeyCheck: ...
+
+
+@runtime_checkable
+class ListsModels(Protocol):
+    """An adapter whose provider tells, free of charge, every image model that can be asked for."""
+
+    def list_request(self) -> HttpRequest | None:
+        """A call that costs nothing; None where this host has no such list."""
+        ...
+
+    def parse_list(self, response: HttpResponse) -> KeyCheck:
+        """In `detail.models` the names as requests have them; other kinds of models may be among them."""
+        ...
+
+
+@runtime_checkable
+class KnowsModels(Protocol):
+    """An adapter whose provider has no list to compare cards with, but tells of one model at a time, free of charge, whether it is there."""
+
+    def look_request(self, card: ModelCard) -> HttpRequest:
+        """A call that costs nothing. It may name a page of the provider's elsewhere, which is then opened without a key."""
+        ...
+
+    def parse_look(self, response: HttpResponse, card: ModelCard) -> KeyCheck:
+        """In `detail.there` whether this card's model can be asked for; no such detail where the answer does not say."""
+        ...

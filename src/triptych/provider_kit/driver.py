@@ -14,13 +14,13 @@ import msgspec
 
 from triptych.http.message import HttpRequest, HttpResponse, ServerSentEvent, StreamHead
 from triptych.http.transport import AnswerLostError, EncodedBody, Transport
-from triptych.provider_kit.adapter import Auth, Done, ImageAdapter, Pending, RemoteImage
+from triptych.provider_kit.adapter import Auth, Done, ImageAdapter, KnowsModels, ListsModels, Pending, RemoteImage
 from triptych.provider_kit.calls import Timed, request_id
 from triptych.provider_kit.jobs import handle_of, pending_of
 from triptych.provider_kit.patience import Patience
 from triptych.provider_kit.reach import Reach, Target
 from triptych.provider_kit.results import Fetcher, finish, merged
-from triptych.provider_kit.upstream import read_json, retry_after
+from triptych.provider_kit.upstream import read_json, retry_after, way_out
 from triptych.provider_kit.wire import wire_record
 from triptych.spec.clock import Clock
 from triptych.spec.errors import (
@@ -117,14 +117,33 @@ class HttpImageModel:
 
     async def check(self) -> KeyCheck:
         """Tries the key with a call that costs nothing."""
+        return await self._aside(self.adapter.check_request, self.adapter.parse_check)
+
+    async def list_models(self) -> KeyCheck | None:
+        """As `spec.model.TellsModels` has it."""
+        adapter = self.adapter
+        if isinstance(adapter, KnowsModels):
+            return await self._looked_up(adapter)
+        asked = self._understood(adapter.list_request) if isinstance(adapter, ListsModels) else None
+        return (
+            await self._aside(lambda: asked, adapter.parse_list) if isinstance(adapter, ListsModels) and asked else None
+        )
+
+    async def _looked_up(self, adapter: KnowsModels) -> KeyCheck | None:
+        """A page elsewhere says nothing of what stands behind an address of the user's own."""
+        asked = self._understood(lambda: adapter.look_request(self.card))
+        if self.base_url is not None and not asked.url.startswith("/"):
+            return None
+        return await self._aside(lambda: asked, lambda response: adapter.parse_look(response, self.card))
+
+    async def _aside(self, ask: Callable[[], HttpRequest], read: Callable[[HttpResponse], KeyCheck]) -> KeyCheck:
         key = None
         try:
             key = await self._key()
             response = await self._send(
-                replace(self._understood(self.adapter.check_request), step="check"), key,
-                self.clock.monotonic() + _ASIDE_SECONDS,
-            )  # fmt: skip
-            return self._understood(lambda: self.adapter.parse_check(response), response, key)
+                replace(self._understood(ask), step="check"), key, self.clock.monotonic() + _ASIDE_SECONDS
+            )
+            return self._understood(lambda: read(response), response, key)
         except TriptychError as error:
             self._complete(error, None, key)
             code = NotSentError.code if isinstance(error, AnswerLostError) else error.code
@@ -137,7 +156,7 @@ class HttpImageModel:
         body = await self._encoded(http)
         if call.context.deadline <= self.clock.monotonic():
             raise NotSentError("There was no time left; nothing was sent.", provider=self.card.provider)
-        auth = self.adapter.auth if call.key is not None and target.trusted else None
+        auth = self.adapter.auth.placing(call.key.value) if call.key is not None and target.trusted else None
         wire = await _recorded(http, target.url, body, auth)
         await call.context.tell(Sent(wire))
         timed = Timed(wire, self.clock, call.context.tell)
@@ -234,6 +253,7 @@ class HttpImageModel:
                 pending = replace(pending, progress=None)
                 wait = patience.wait(pending.after, error)
                 continue
+            outcome = replace(outcome, cost=outcome.cost or pending.cost)
             if isinstance(outcome, Done):
                 return outcome
             patience.answered()
@@ -242,7 +262,8 @@ class HttpImageModel:
     async def _poll(self, pending: Pending, call: _Call) -> Done | Pending:
         limit = min(call.context.deadline, self.clock.monotonic() + _POLL_SECONDS)
         poll = pending.poll if pending.poll.step != "submit" else replace(pending.poll, step="poll")
-        shown = self.adapter.auth if call.key is not None and self._reach.target(poll).trusted else None
+        trusted = call.key is not None and self._reach.target(poll).trusted
+        shown = self.adapter.auth.placing(call.key.value) if call.key is not None and trusted else None
         timed = Timed(wire_record(poll, self._reach.target(poll).url, None, shown), self.clock, call.context.tell)
         try:
             response = await self._send(poll, call.key, limit)
@@ -292,8 +313,10 @@ class HttpImageModel:
         return replace(request, headers={**request.headers, **self._auth_header(key)})
 
     def _auth_header(self, key: Secret | None) -> dict[str, str]:
-        auth = self.adapter.auth
-        return {} if key is None else {auth.header: f"{auth.prefix}{key.value}"}
+        if key is None:
+            return {}
+        auth = self.adapter.auth.placing(key.value)
+        return {auth.header: f"{auth.prefix}{key.value}"}
 
     async def _key(self) -> Secret | None:
         """The user's key, else the public one. Raises NotConfiguredError."""
@@ -380,6 +403,7 @@ class HttpImageModel:
         """Fills in what the driver knows, and takes the key out of words that repeat it."""
         error.provider = error.provider or self.card.provider
         error.message = self._named(error.message)
+        error.hint = error.hint or way_out(error)
         if self.card.free:
             error.billed = "no"
         if response is not None:

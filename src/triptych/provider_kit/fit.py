@@ -8,9 +8,10 @@ import math
 from collections.abc import Callable, Sequence
 
 from triptych.spec.errors import BadRequestError
-from triptych.spec.image import Adjustment, AdjustmentKind, AspectRatio, ImageRequest, InputImage, Size, Turn
+from triptych.spec.image import SEEDS, Adjustment, AdjustmentKind, AspectRatio, ImageRequest, InputImage, Size, Turn
 from triptych.spec.model import ModelCard
 from triptych.spec.references import chosen_first, names_of
+from triptych.spec.replacing import replace
 from triptych.spec.sizing import (
     choose_resolution,
     choose_size,
@@ -75,12 +76,22 @@ class Fit:
             return self.request.negative_prompt
         return None
 
-    def seed(self) -> int | None:
-        """The seed where the model takes one."""
-        if self.card.capabilities.seed:
+    def seed(self, below: int = SEEDS, *, zero_is_any: bool = False) -> int | None:
+        """The seed where the model takes one; where it takes only those `below` a number, the rest of a division by it. Where
+        `zero_is_any`, 0 is not sent, and no other seed becomes 0."""
+        asked = self.request.seed
+        if not self.card.capabilities.seed or asked is None:
+            return None
+        if zero_is_any and asked == 0:
+            self.record("seed", "unsupported", "0 means any seed to this model")
+            return None
+        first = int(zero_is_any)
+        sent = first + (asked - first) % (below - first)
+        if sent == asked:
             self.native("seed")
-            return self.request.seed
-        return None
+        else:
+            self.record("seed", "adjusted", f"asked for {asked}, sent {sent}")
+        return sent
 
     def count(self) -> int:
         """How many pictures this one call is asked for; more than the model takes at once is an error here, because
@@ -100,6 +111,8 @@ class Fit:
             return None
         chosen = value if value in allowed else (aliases or {}).get(value)
         if chosen is None or chosen not in allowed:
+            if feature == "output_format":  # it is converted, see `done`
+                return None
             self.record(feature, "unsupported", f"{value} is not offered here; it has {', '.join(allowed)}")
             return None
         if chosen == value:
@@ -142,6 +155,40 @@ class Fit:
         if chosen is not None:
             self._record_size(chosen)
         return chosen
+
+    def followed(self) -> Size | None:
+        """The shape of the picture that is to be changed, as large as the model draws by itself; None for references alone, and for a card
+        without sizes. For a host whose least size nobody knows."""
+        caps, source = self.card.capabilities, next((one for one in self.request.images if one.role == "edit"), None)
+        if source is None:
+            return None
+        made = choose_size(caps, replace(self.request, resolution=caps.default_resolution or "1k"))
+        if made is not None and (made.width, made.height) != (source.width, source.height):
+            self.record("size", "adjusted", f"the picture has {source.width}x{source.height}, sent {made}")
+        return made
+
+    def follow(self, image: InputImage) -> Size | None:
+        """The size nearest to that of a picture, for a call in which nobody asked for another; None for a card without sizes."""
+        own = Size(image.width, image.height)
+        made = choose_size(self.card.capabilities, replace(self.request, size=own, aspect_ratio=None, resolution=None))
+        if made is not None and made != own:
+            self.record("size", "adjusted", f"the picture has {own}, sent {made}")
+        return made
+
+    def engine_size(self, side: int) -> Size:
+        """For an engine whose card has a rule of sizes: as asked, else as large as the picture to be changed on the rule's grid, else a
+        square of `side` pixels."""
+        if (chosen := self.size()) is not None:
+            return chosen
+        rule = self.card.capabilities.size_rule
+        if not self.request.images or rule is None:
+            return Size(side, side)
+        own = self.request.images[0]
+        part, grid = min(1.0, rule.max_side / max(own.width, own.height)), rule.multiple
+        made = Size(*(max(rule.min_side, round(length * part / grid) * grid) for length in (own.width, own.height)))
+        if (made.width, made.height) != (own.width, own.height):
+            self.record("size", "adjusted", f"the picture has {own.width}x{own.height}, sent {made}")
+        return made
 
     def _record_size(self, chosen: Size) -> None:
         request = self.request

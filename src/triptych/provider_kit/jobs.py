@@ -9,6 +9,7 @@ import msgspec
 from triptych.http.message import HttpRequest, Step
 from triptych.provider_kit.adapter import Pending
 from triptych.spec.errors import ExpiredError
+from triptych.spec.image import Cost
 from triptych.spec.json import Json
 from triptych.spec.model import JobHandle, ModelCard
 
@@ -16,7 +17,7 @@ from triptych.spec.model import JobHandle, ModelCard
 class _Stored(msgspec.Struct, frozen=True):
     """A request of a job: no body in parts, because polls and cancels have none."""
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     url: str
     headers: dict[str, str]
     json: Any
@@ -27,6 +28,7 @@ class _Stored(msgspec.Struct, frozen=True):
 class _State(msgspec.Struct, frozen=True):
     poll: _Stored
     cancel: _Stored | None = None
+    micro_usd: int | None = None  # the provider's own figure
 
 
 def handle_of(pending: Pending, card: ModelCard) -> JobHandle:
@@ -35,6 +37,8 @@ def handle_of(pending: Pending, card: ModelCard) -> JobHandle:
         "poll": _plain(pending.poll),
         "cancel": _plain(pending.cancel) if pending.cancel is not None else None,
     }
+    if pending.cost is not None and pending.cost.source == "provider":
+        state["micro_usd"] = pending.cost.amount_micro_usd
     return JobHandle(provider=card.provider, endpoint=card.id, job_id=pending.job_id, state=state)
 
 
@@ -50,7 +54,8 @@ def pending_of(job: JobHandle) -> Pending:
             f"The stored job {job.job_id} cannot be picked up again.", provider=job.provider, detail=f"job {job.job_id}",
             hint="Look at the provider's own list before making it again; it may have been billed.",
         ) from error  # fmt: skip
-    return Pending(job_id=job.job_id, poll=poll, after=0.0, cancel=cancel)
+    cost = Cost(state.micro_usd, "provider") if state.micro_usd is not None else None
+    return Pending(job_id=job.job_id, poll=poll, after=0.0, cancel=cancel, cost=cost)
 
 
 def _plain(request: HttpRequest) -> Mapping[str, Json]:

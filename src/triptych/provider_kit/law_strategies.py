@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from triptych.http.message import HttpResponse
 from triptych.provider_kit.laws import picture
-from triptych.spec.image import AspectRatio, ImageRequest, InputImage, Role, Size, Turn, WeightedPart
+from triptych.spec.image import TASKS, AspectRatio, ImageRequest, InputImage, Role, Size, Turn, WeightedPart
 from triptych.spec.json import Json
 from triptych.spec.model import ModelCard
 
@@ -51,7 +51,9 @@ def requests_for(draw: st.DrawFn, card: ModelCard) -> ImageRequest:
     """Requests for one model: within what it takes, and beyond it where the answer is an adjustment."""
     caps = card.capabilities
     sides = st.sampled_from([256, 512, 768, 1000, 1024, 1536, 2048, 4096])
-    edits = "generate" not in caps.operations or ("edit" in caps.operations and draw(st.booleans()))
+    tasks = [task for task in TASKS if task in caps.operations]
+    task = draw(st.sampled_from([None, *tasks] if card.draws else tasks))
+    edits = bool(task) or "generate" not in caps.operations or ("edit" in caps.operations and draw(st.booleans()))
     count = draw(st.integers(min_value=1, max_value=caps.max_input_images + 1)) if edits else 0
     images = _pictures(draw, count)
     text = st.sampled_from(["fog", "text, watermark"])
@@ -83,7 +85,8 @@ def requests_for(draw: st.DrawFn, card: ModelCard) -> ImageRequest:
         mask=picture() if images and caps.mask and draw(st.booleans()) else None,
         knobs=knobs,
         parts=parts,
-        turns=draw(_turns(card)) if images else (),
+        turns=draw(_turns(card)) if images and task is None else (),
+        task=task,
         **asked,  # type: ignore[arg-type]
     )
 

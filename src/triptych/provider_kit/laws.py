@@ -50,7 +50,7 @@ from triptych.provider_kit.adapter import Done, ImageAdapter, Pending, Prepared,
 from triptych.provider_kit.driver import HttpImageModel
 from triptych.provider_kit.playback import Answer, PlayedClock, PlayedTransport
 from triptych.spec.errors import AmbiguousError, BadRequestError, TriptychError
-from triptych.spec.image import AspectRatio, ImageRequest, ImageResult, InputImage, Role, Size
+from triptych.spec.image import TASKS, AspectRatio, ImageRequest, ImageResult, InputImage, Role, Size
 from triptych.spec.json import Json
 from triptych.spec.model import Accepted, Answered, CallContext, CallEvent, ModelCard, Sent
 from triptych.spec.secret import Secret
@@ -97,7 +97,8 @@ def picture(role: Role = "edit", size: int = 8) -> InputImage:
 def bare_request(card: ModelCard, prompt: str = "a steel kettle on basalt, dawn") -> ImageRequest:
     """The least that this model can be asked for."""
     needs_picture = "generate" not in card.capabilities.operations
-    return ImageRequest(prompt=prompt, images=(picture(),) if needs_picture else ())
+    task = None if card.draws else next(task for task in TASKS if task in card.capabilities.operations)
+    return ImageRequest(prompt=prompt, images=(picture(),) if needs_picture else (), task=task)
 
 
 # The laws of a request.
@@ -136,8 +137,8 @@ def _twin(adapter: ImageAdapter, card: ModelCard, request: ImageRequest, feature
 def check_no_silent_addition(
     adapter: ImageAdapter, card: ModelCard, request: ImageRequest, fields: Collection[str] | None = None
 ) -> None:
-    """The prompt goes out byte-identical and is all that a bare request says in words. With `fields`, a bare request
-    has no other fields than these (dotted paths, lists without numbers)."""
+    """The prompt goes out byte-identical and is all that a bare request says in words; with a task it does not go out. With
+    `fields`, a bare request has no other fields than these (dotted paths, lists without numbers)."""
     bare = replace(bare_request(card), prompt=request.prompt)
     longer = request.prompt + " and one zebra"
     one, two = (_build(adapter, card, replace(bare, prompt=text)) for text in (request.prompt, longer))
@@ -146,7 +147,7 @@ def check_no_silent_addition(
     first, second = _leaves(one), _leaves(two)
     moved = {path: (first.get(path), second.get(path)) for path in first.keys() | second.keys()}
     moved = {path: pair for path, pair in moved.items() if pair[0] != pair[1]}
-    assert moved, f"{adapter.provider} does not send the prompt"
+    assert bool(moved) == (bare.task is None), f"{adapter.provider} {'sends' if moved else 'does not send'} the prompt"
     for path, pair in moved.items():
         assert pair == (request.prompt, longer), (
             f"{adapter.provider} sends {pair[0]!r} at {path}: not the prompt as it is"

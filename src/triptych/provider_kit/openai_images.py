@@ -10,26 +10,33 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from triptych.http.message import HttpRequest, HttpResponse, Part, ServerSentEvent
+from triptych.imaging.mask import white_mask
 from triptych.provider_kit.adapter import Auth, Done, Pending, Prepared, RemoteImage
+from triptych.provider_kit.chat_images import by_chat, chat_pictures, chat_request
 from triptych.provider_kit.direct import DirectCall
 from triptych.provider_kit.fit import Fit, resolution_side
+from triptych.provider_kit.forms import png_of
 from triptych.provider_kit.openai_sdk import openai_sdk
 from triptych.provider_kit.options import with_options
+from triptych.provider_kit.signs import Words, behind_bar, with_extra_args
 from triptych.provider_kit.upstream import (
     Rule,
     as_count,
     as_list,
     as_object,
     as_text,
+    base64_of,
     data_uri,
     dig,
     error_from,
     fault_of,
     key_check,
+    models_told,
     picture_bytes,
     read_fault,
     read_json,
@@ -56,13 +63,15 @@ from triptych.spec.image import (
 )
 from triptych.spec.json import Json, JsonObject
 from triptych.spec.model import KeyCheck, ModelCard, Progress
+from triptych.spec.replacing import replace
 
 RULES = (
-    Rule(pattern=r"moderation_blocked|content_policy_violation|content_filter", error=BlockedError),
+    Rule(pattern=r"moderation_blocked|content_policy_violation|content_?filter|ResponsibleAIPolicyViolation", error=BlockedError),
     Rule(pattern=r"flagged|safety (system|check|filter)|nsfw", error=BlockedError, status=400),
     Rule(pattern=r"flagged|safety|nsfw|moderat", error=BlockedError, status=403),
     Rule(pattern=r"flagged|safety|nsfw|moderat", error=BlockedError, status=422),
-    Rule(pattern=r"insufficient_quota|billing_hard_limit|billing_not_active|insufficient.{0,20}(credit|balance)",
+    Rule(pattern=r"insufficient_quota|billing_hard_limit|billing_not_active|insufficient.{0,20}(credit|balance)"
+                 r"|(spend|usage)_limit_exceeded|credit_balance_exhausted",
          error=BillingError),
     Rule(pattern=r"unsupported_country|country, region,? or territory not supported", error=ModelUnavailableError,
          said="does not serve this region", hint="The provider's page “Supported countries and territories” lists them. Another "
@@ -74,6 +83,12 @@ RULES = (
 
 QUALITY = {"draft": "low", "standard": "medium", "hd": "high", "xhigh": "high", "max": "high"}
 _MAX_PARTIALS = 3
+_IN_FORMS = ("brackets", "repeated")
+_INSIDE: Mapping[Words, frozenset[str]] = {
+    "plain": frozenset(), "bar": frozenset({"negative_prompt"}), "extra_args": frozenset({"seed", "negative_prompt"}),
+}  # fmt: skip
+Unread = Literal["mask", "seed", "negative_prompt"]
+Edits = Literal["brackets", "repeated", "image_url", "reference_images", "images", "input_references", "ref_images"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +99,31 @@ class Quirks:
     `negative_prompt` and `user` are common additions. `response_format` is the word that asks for base64, None where
     the field is not to be sent. `edits` says how pictures go in: a multipart form with `image[]` for several
     (`brackets`) or `image` repeated (`repeated`), or addresses in the JSON body (`image_url` for one,
-    `reference_images` for a list). `cost_usd` is where the answer names its price in dollars.
+    `reference_images` or `images` for a list, `input_references` for a list of parts as in a chat, `ref_images` for a list of base64);
+    in JSON there is no room for a mask. `size` is one text, two sides, or a shape and a size class (`ratio`). `paths` puts
+    `generations`, `edits`, `chat`, `check` (tries the key) and `list` (the image models; empty where there is none) elsewhere;
+    `{model}` in one is the model's name there. `query` goes behind each. `cost_usd` is where the answer names its price in dollars.
+    `mask` is how a mask says what changes: by transparency as at OpenAI, or by white. `unread` are the fields that the host lets fall
+    without a word (`mask`, `seed`, `negative_prompt`): no model there has them, whatever its card says. `count` is whether `n` is sent.
+    `words` is what the host takes apart in a prompt (see `signs`): what goes in that way, every model there has.
+    `tokens` is where the answer tells the number of tokens that it charges for, all at the price of those of pictures.
     """
 
     fields: frozenset[str] = frozenset()
     response_format: str | None = "b64_json"
-    size: Literal["size", "width_height"] = "size"
-    edits: Literal["brackets", "repeated", "image_url", "reference_images"] = "repeated"
+    size: Literal["size", "width_height", "ratio"] = "size"
+    edits: Edits = "repeated"
     user_field: str = "user"
     paths: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, Json] = field(default_factory=dict)
     refused_options: tuple[str, ...] = ("stream", "partial_images", "image", "mask")
     cost_usd: tuple[str, ...] = ()
+    mask: Literal["transparent", "white"] = "transparent"
+    unread: frozenset[Unread] = frozenset()
+    count: bool = True
+    words: Words = "plain"
+    tokens: tuple[str, ...] = ()
 
 
 class OpenAIImages:
@@ -121,8 +149,13 @@ class OpenAIImages:
     def build(self, request: ImageRequest, card: ModelCard) -> Prepared:
         """Raises BadRequestError for what the card does not offer and cannot be left out, or for options that
         overrule the request."""
+        if by_chat(card):
+            return chat_request(request, card, self._path("chat", card.provider_model_id))
+        in_json, card = self.quirks.edits not in _IN_FORMS, self.as_read(card)
         fit = Fit(request, card)
-        body: dict[str, Json] = {"model": card.provider_model_id, "prompt": fit.prompt(), "n": fit.count()}
+        body: dict[str, Json] = {"model": card.provider_model_id, "prompt": self._prompt(fit)}
+        count = fit.count()
+        body |= {"n": count} if self.quirks.count else {}
         self._size(fit, body)
         self._settings(fit, body)
         stream = self._stream(fit, body)
@@ -130,30 +163,68 @@ class OpenAIImages:
         if mask is not None and not images:
             raise BadRequestError("A mask needs the picture that it is for.", param="mask", provider=self.provider)
         constants = {**self.quirks.constants, **as_object(card.extra.get("constants"))}
-        if images and self.quirks.edits in {"image_url", "reference_images"}:
-            uris = [data_uri(image) for image in images]
-            body[self.quirks.edits] = uris[0] if self.quirks.edits == "image_url" else uris
+        if images and in_json:
+            body[self.quirks.edits] = self._written(images)
         body = with_options(body, request, self.provider, open_defaults=constants, refused=self.quirks.refused_options)
-        if images and self.quirks.edits in {"brackets", "repeated"}:
-            http = self._form(body, images, mask, stream=stream)
+        named = self._path("edits" if images and not in_json else "generations", card.provider_model_id)
+        if images and not in_json:
+            http = HttpRequest(url=named, parts=self._form(body, images, mask), stream=stream)
         else:
-            http = HttpRequest(url=self._path("generations"), json=body, stream=stream)
+            http = HttpRequest(url=named, json=body, stream=stream)
         return Prepared(http=http, adjustments=fit.done())
 
-    def _path(self, name: str) -> str:
-        standard = {"generations": "/images/generations", "edits": "/images/edits", "check": "/models"}
-        return self.quirks.paths.get(name, standard[name])
+    def as_read(self, card: ModelCard) -> ModelCard:
+        """The card without the features that this host does not read, and with those that it reads inside of the prompt."""
+        inside = frozenset[str]() if by_chat(card) else _INSIDE[self.quirks.words]
+        unread = self.quirks.unread if self.quirks.edits in _IN_FORMS else self.quirks.unread | {"mask"}
+        caps = card.capabilities
+        return replace(card, capabilities=replace(
+            caps, mask=caps.mask and "mask" not in unread, seed="seed" in inside or (caps.seed and "seed" not in unread),
+            negative_prompt="negative_prompt" in inside or (caps.negative_prompt and "negative_prompt" not in unread),
+        ))  # fmt: skip
+
+    def _prompt(self, fit: Fit) -> str:
+        text = fit.prompt()
+        if self.quirks.words == "extra_args":
+            return with_extra_args(fit, text)
+        return behind_bar(fit, text) if self.quirks.words == "bar" else text
+
+    def _written(self, images: tuple[InputImage, ...]) -> Json:
+        """Pictures in the JSON body, as this host has them."""
+        if self.quirks.edits == "ref_images":
+            return [base64_of(image.data) for image in images]
+        uris = [data_uri(image) for image in images]
+        if self.quirks.edits == "input_references":
+            return [{"type": "image_url", "image_url": {"url": uri}} for uri in uris]
+        return uris[0] if self.quirks.edits == "image_url" else uris
+
+    def _path(self, name: str, model: str = "") -> str:
+        standard = {
+            "generations": "/images/generations",
+            "edits": "/images/edits",
+            "chat": "/chat/completions",
+            "check": "/models",
+            "list": "/models",
+        }
+        path = self.quirks.paths.get(name, standard[name]).replace("{model}", quote(model, safe=""))
+        return f"{path}?{urlencode(self.quirks.query)}" if path and self.quirks.query else path
 
     def _size(self, fit: Fit, body: dict[str, Json]) -> None:
-        """The size, always sent: as fitted, else the card's default; an edit follows its picture where the card says
-        how (`extra.edit_size`)."""
+        """The size, always sent: as fitted, else the card's default; an edit follows its picture, by the host's own word for that
+        (`extra.edit_size`) or by the nearest size."""
         caps = fit.card.capabilities
+        if self.quirks.size == "ratio":
+            ratio, resolution = fit.aspect_ratio(), fit.resolution() or caps.default_resolution
+            if ratio is not None or (caps.aspect_ratios and not fit.request.images):
+                body["aspect_ratio"] = str(ratio) if ratio is not None else caps.aspect_ratios[0]
+            body |= {} if resolution is None else {"resolution": resolution.upper()}
+            return
         side = resolution_side(caps.default_resolution or "1k")
         default = Size.parse(caps.sizes[0]) if caps.sizes else Size(side, side) if caps.size_rule else None
         size = fit.size(default=None if fit.request.images else default)
         follow = as_text(fit.card.extra.get("edit_size"))
         if size is None and fit.request.images and follow is None:
-            size = default
+            size = fit.followed() or default
         if self.quirks.size == "width_height":
             body |= {} if size is None else {"width": size.width, "height": size.height}
         elif size is not None or follow is not None:
@@ -163,15 +234,14 @@ class OpenAIImages:
         caps, request, fields = fit.card.capabilities, fit.request, self.quirks.fields
         if self.quirks.response_format is not None:
             body["response_format"] = self.quirks.response_format
+        inside = _INSIDE[self.quirks.words]
         chosen: dict[str, Json] = {
-            "seed": fit.seed(),
-            "negative_prompt": fit.negative_prompt(),
+            "seed": None if "seed" in inside else fit.seed(),
+            "negative_prompt": None if "negative_prompt" in inside else fit.negative_prompt(),
             "quality": fit.choice("quality", caps.qualities, QUALITY) or caps.default_quality,
             "background": fit.choice("background", caps.backgrounds),
             "output_format": fit.choice("output_format", caps.output_formats),
         }
-        if request.output_format is not None and chosen["output_format"] is None:
-            fit.record("output_format", "emulated", f"converted to {request.output_format} after it arrived")
         for name in ("moderation", "user"):
             if name in fields and getattr(request, name) is not None:
                 fit.native(name)
@@ -203,15 +273,16 @@ class OpenAIImages:
         return True
 
     def _form(
-        self, body: Mapping[str, Json], images: tuple[InputImage, ...], mask: InputImage | None, *, stream: bool
-    ) -> HttpRequest:
+        self, body: Mapping[str, Json], images: tuple[InputImage, ...], mask: InputImage | None
+    ) -> tuple[Part, ...]:
         several = len(images) > 1 and self.quirks.edits == "brackets"
         parts = [part for name, value in body.items() for part in _fields(name, value)]
         for number, image in enumerate(images, 1):
             parts.append(_file("image[]" if several else "image", f"image-{number}", image))
         if mask is not None:
-            parts.append(_file("mask", "mask", mask))
-        return HttpRequest(url=self._path("edits"), parts=tuple(parts), stream=stream)
+            white = self.quirks.mask == "white"
+            parts.append(png_of("mask", white_mask(mask.data)) if white else _file("mask", "mask", mask))
+        return tuple(parts)
 
     def sdk(self, call: DirectCall) -> str | None:
         """The call in the words of the `openai` package."""
@@ -223,6 +294,8 @@ class OpenAIImages:
         if response.status != 200 or as_object(body).get("error"):
             raise error_from(read_fault(response, self.provider), self.rules)
         top = as_object(body)
+        if by_chat(card):
+            return self._drawn_in_chat(top, response)
         images: list[GeneratedImage | RemoteImage] = []
         failures: list[ItemFailure] = []
         for index, item in enumerate(as_list(top.get("data"))):
@@ -234,9 +307,21 @@ class OpenAIImages:
         if not images:
             raise self._without_picture(failures, response.status)
         return Done(
-            images=tuple(images), failures=tuple(failures), usage=_usage(top), cost=self._cost(top),
+            images=tuple(images), failures=tuple(failures), usage=self._tokens(top) or _usage(top), cost=self._cost(top),
             model_served=as_text(top.get("model")), metadata=_echo(top),
             provider_request_id=response.headers.get("x-request-id") or as_text(top.get("id")),
+        )  # fmt: skip
+
+    def _drawn_in_chat(self, top: JsonObject, response: HttpResponse) -> Done:
+        fault = as_object(dig(next(iter(as_list(top.get("choices"))), None), "error"))
+        if fault:
+            raise error_from(fault_of({"error": fault}, self.provider, 200), self.rules)
+        usage = as_object(top.get("usage"))
+        return Done(
+            images=chat_pictures(top, self.provider, response), cost=self._cost(top), model_served=as_text(top.get("model")),
+            provider_request_id=response.headers.get("x-request-id") or as_text(top.get("id")),
+            usage=Usage(input_tokens=as_count(usage.get("prompt_tokens")), output_tokens=as_count(usage.get("completion_tokens")),
+                        total_tokens=as_count(usage.get("total_tokens"))),
         )  # fmt: skip
 
     def _item_failure(self, index: int, item: JsonObject) -> ItemFailure:
@@ -261,6 +346,12 @@ class OpenAIImages:
             return None
         return Cost(math.ceil(round(amount * 1_000_000, 6)), "provider")
 
+    def _tokens(self, top: JsonObject) -> Usage | None:
+        told = as_count(dig(top, *self.quirks.tokens)) if self.quirks.tokens else None
+        if told is None:
+            return None
+        return Usage(input_text_tokens=0, input_image_tokens=0, output_image_tokens=told, total_tokens=told)
+
     def parse_event(self, event: ServerSentEvent, request: ImageRequest, card: ModelCard) -> Progress | Done | None:
         """`image_generation.*` and `image_edit.*` events: previews, then the picture with its usage."""
         top = as_object(read_json(HttpResponse(status=200, body=event.data.encode("utf-8", "replace"))))
@@ -284,10 +375,19 @@ class OpenAIImages:
 
     def parse_check(self, response: HttpResponse) -> KeyCheck:
         works = "The key works." if self.auth.required else "The server answers."
-        check = key_check(response, self.provider, self.rules, works=works)
-        names = [as_text(dig(model, "id")) for model in as_list(dig(read_json(response), "data"))]
-        seen: list[Json] = [name for name in names if name]
-        return KeyCheck(ok=True, message=check.message, detail={"models": seen}) if check.ok and seen else check
+        return key_check(response, self.provider, self.rules, works=works)
+
+    def list_request(self) -> HttpRequest | None:
+        """Where this host tells its image models: mostly with all its others."""
+        path = self._path("list")
+        return HttpRequest(method="GET", url=path, step="check") if path else None
+
+    def parse_list(self, response: HttpResponse) -> KeyCheck:
+        """`{"data": [{"id", "shutdown_date"}]}`, or the rows alone. The day is OpenAI's (openai-python 3.52.0, `Model`): null where no end is
+        announced; other hosts have no such field."""
+        body = read_json(response)
+        rows = body if isinstance(body, list) else dig(body, "data")
+        return models_told(self.parse_check(response), rows, ends="shutdown_date")
 
 
 def _fields(name: str, value: Json) -> list[Part]:

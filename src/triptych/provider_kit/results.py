@@ -133,7 +133,7 @@ async def finish(
         for item in found
         if isinstance(item, GeneratedImage)
     )
-    failures = done.failures + tuple(item for item in found if isinstance(item, ItemFailure))
+    failures = done.failures + tuple(item for item in found if isinstance(item, ItemFailure)) + _absent(done, request)
     cost = cost_of(done, request, card)
     if not images:
         raise _nothing(card, failures, billed, cost)
@@ -147,6 +147,15 @@ async def finish(
         model_served=done.model_served,
         provider_request_id=done.provider_request_id,
         metadata=done.metadata,
+    )
+
+
+def _absent(done: Done, request: ImageRequest) -> tuple[ItemFailure, ...]:
+    """A list that is shorter than what was asked for says nothing of the rest; a tile does."""
+    told = len(done.images) + len(done.failures)
+    return tuple(
+        ItemFailure(index=place, code=EmptyAnswerError.code, message="It was not among the pictures.", billed="unknown")
+        for place in range(told, request.n)
     )
 
 

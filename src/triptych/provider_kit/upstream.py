@@ -21,7 +21,9 @@ from triptych.spec.errors import (
     AuthError,
     BillingError,
     BlockedError,
+    EmptyAnswerError,
     ExpiredError,
+    HostileContentError,
     ModelUnavailableError,
     NotSentError,
     OverloadedError,
@@ -262,13 +264,20 @@ _WORDS: Mapping[type[TriptychError], tuple[str, str | None]] = {
     BillingError: ("has no credit for this account", "Add credit or raise the spending limit at the provider."),
     ModelUnavailableError: ("does not offer this model to this account", "Choose another model."),
     AmbiguousError: ("gave no verdict in time; the request may have been billed", "Look at the provider's usage page."),
-    ExpiredError: ("no longer has this job", None),
-    NotSentError: ("did not take the request", None),
+    ExpiredError: ("no longer has this job", "Look at the provider's usage page before you make it again."),
+    NotSentError: ("did not take the request", "Try again, or choose another model."),
     OverloadedError: ("is too busy; nothing was begun", "Try again later, or choose another model."),
     RateLimitedError: ("asks to slow down", "Wait, or choose another model."),
     BlockedError: ("refused this by its content rules", "Reword the prompt, or try another model."),
     ProviderFailedError: ("failed", "Try again, or choose another model."),
+    EmptyAnswerError: ("answered without a picture", "Try again, or choose another model."),
+    HostileContentError: ("sent what is not opened", "Try again, or choose another model."),
 }
+
+
+def way_out(error: TriptychError) -> str | None:
+    """What to do after an error of that class, for one that says nothing of it by itself."""
+    return _WORDS.get(type(error), ("", None))[1]
 
 
 def error_from(fault: Fault, rules: Sequence[Rule] = ()) -> TriptychError:
@@ -322,13 +331,18 @@ def _is_word(value: object) -> bool:
 
 
 def _reasons(error: JsonObject) -> list[str]:
-    """Machine words of Google's `details` and OpenAI's `moderation_details`."""
+    """Machine words of Google's `details`, OpenAI's `moderation_details`, and the error inside of Azure's."""
     found = [as_text(dig(detail, "reason")) for detail in as_list(error.get("details"))]
     for detail in as_list(error.get("details")):
         found += [as_text(dig(violation, "quotaId")) for violation in as_list(dig(detail, "violations"))]
     moderation = as_object(error.get("moderation_details"))
     found.append(as_text(moderation.get("moderation_stage")))
     found += [as_text(category) for category in as_list(moderation.get("categories"))]
+    for name in ("innererror", "inner_error"):
+        inside = as_object(error.get(name))
+        found.append(as_text(inside.get("code")))
+        for kind, seen in as_object(inside.get("content_filter_result", inside.get("content_filter_results"))).items():
+            found += [kind[:60]] if as_object(seen).get("filtered") is True else []
     return [word for word in found if word]
 
 
@@ -386,9 +400,36 @@ def _retry_delay(body: Json) -> float | None:
     return None
 
 
-def key_check(response: HttpResponse, provider: str, rules: Sequence[Rule] = (), *, works: str) -> KeyCheck:
-    """The outcome of a free call: `works` is the sentence for a success."""
+def key_check(
+    response: HttpResponse, provider: str, rules: Sequence[Rule] = (), *, works: str, untried: str | None = None
+) -> KeyCheck:
+    """The outcome of a free call: `works` is the sentence for a success, `untried` for an address that has no such call, which says
+    nothing about the key."""
     if 200 <= response.status < 300:
         return KeyCheck(ok=True, message=works)
+    if response.status == 404 and untried is not None:
+        return KeyCheck(ok=True, code="unverified", message=untried)
     error = error_from(read_fault(response, provider), rules)
-    return KeyCheck(ok=False, message=error.message, code=error.code)
+    way_out = error.hint if isinstance(error, BillingError | ModelUnavailableError) else None
+    return KeyCheck(ok=False, message=" ".join(filter(None, (error.message, way_out))), code=error.code)
+
+
+def credits_left(check: KeyCheck, left: Json) -> KeyCheck:
+    """A check that succeeded, with how many credits are `left`; as it was when it failed or no number was told."""
+    if not check.ok or isinstance(left, bool) or not isinstance(left, int | float):
+        return check
+    return KeyCheck(ok=True, message=f"The key works; {left:g} credits are left.", detail={"credits": left})
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def models_told(check: KeyCheck, rows: Json, *, key: str = "id", prefix: str = "", ends: str = "") -> KeyCheck:
+    """A call that succeeded, with the names of the models in its answer, without their `prefix`, in `detail.models`. Where a row has a day
+    such as 2026-12-01 under `ends`, `detail.ends` has it for its model."""
+    found = [(name.removeprefix(prefix), row) for row in as_list(rows) if (name := as_text(dig(row, key)))]
+    if not check.ok or not found:
+        return check
+    days = {name: day for name, row in found if ends and (day := as_text(dig(row, ends))) and _DAY.fullmatch(day)}
+    told: dict[str, Json] = {"models": [name for name, _ in found]}
+    return KeyCheck(ok=True, message=check.message, detail={**told, "ends": days} if days else told)

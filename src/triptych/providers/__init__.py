@@ -5,7 +5,24 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
 from triptych.provider_kit.adapter import ImageAdapter
-from triptych.providers import aihorde, bytedance, google, openai, xai
+from triptych.providers import (
+    aihorde,
+    alibaba,
+    bfl,
+    bytedance,
+    fal,
+    fireworks,
+    google,
+    huggingface,
+    ideogram,
+    minimax,
+    openai,
+    opengradient,
+    recraft,
+    replicate,
+    stability,
+    xai,
+)
 from triptych.providers.rows import Row, built_in_rows, row_from_settings
 from triptych.spec.errors import SettingsError
 from triptych.spec.model import ModelCard
@@ -16,9 +33,21 @@ PLUGIN_GROUP = "triptych.providers"
 
 ADAPTERS: Mapping[str, ImageAdapter] = MappingProxyType({
     "aihorde": aihorde.ADAPTER,
+    "alibaba": alibaba.ADAPTER,
+    "bfl": bfl.ADAPTER,
     "bytedance": bytedance.ADAPTER,
+    "fal": fal.ADAPTER,
+    "fireworks": fireworks.ADAPTER,
     "google": google.ADAPTER,
+    "huggingface": huggingface.ADAPTER,
+    "ideogram": ideogram.ADAPTER,
+    "minimax": minimax.ADAPTER,
     "openai": openai.ADAPTER,
+    "opengradient": opengradient.ADAPTER,
+    "recraft": recraft.ADAPTER,
+    "replicate": replicate.ADAPTER,
+    "stability": stability.ADAPTER,
+    "vertex": google.VERTEX,
     "xai": xai.ADAPTER,
 })  # fmt: skip
 

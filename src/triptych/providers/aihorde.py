@@ -4,16 +4,12 @@ A request is submitted, asked about with the light `check` call, and fetched wit
 Source: Haidra-Org/AI-Horde at commit fbd5ed4 (API 2.5), read 2026-11-20.
 """
 
-import io
-
-import numpy as np
-from PIL import Image
-
 from triptych.http.message import HttpRequest, HttpResponse, ServerSentEvent, Step
-from triptych.imaging.mask import mask_from_alpha
+from triptych.imaging.mask import white_mask
 from triptych.provider_kit.adapter import Auth, Done, Pending, Prepared, RemoteImage
 from triptych.provider_kit.fit import Fit, resolution_side
 from triptych.provider_kit.options import with_options
+from triptych.provider_kit.signs import EMBEDDING, ROUND, tell
 from triptych.provider_kit.upstream import (
     Rule,
     as_count,
@@ -24,6 +20,7 @@ from triptych.provider_kit.upstream import (
     dig,
     error_from,
     key_check,
+    models_told,
     picture_bytes,
     read_fault,
     read_json,
@@ -42,7 +39,7 @@ from triptych.spec.errors import (
     RejectedError,
     TriptychError,
 )
-from triptych.spec.image import FREE, GeneratedImage, ImageRequest, InputImage, ItemFailure, Size
+from triptych.spec.image import FREE, GeneratedImage, ImageRequest, ItemFailure, Size
 from triptych.spec.json import Json, JsonObject
 from triptych.spec.model import KeyCheck, ModelCard, Progress
 
@@ -89,6 +86,7 @@ class AIHorde:
         if "###" in prompt:
             raise BadRequestError("AI Horde takes what follows ### for the negative prompt.", param="prompt",
                                   provider=self.provider, hint="Leave ### out; use --no for it.")  # fmt: skip
+        tell(fit, (ROUND, EMBEDDING))  # its workers draw by ComfyUI
         side = resolution_side(card.capabilities.default_resolution or "1k")
         size = fit.size(default=Size(side, side)) or Size(side, side)
         params: dict[str, Json] = {"width": size.width, "height": size.height, "n": fit.count()}
@@ -117,7 +115,7 @@ class AIHorde:
         if mask is not None:
             if not images:
                 raise BadRequestError("A mask needs the picture that it is for.", param="mask", provider=self.provider)
-            body |= {"source_processing": "inpainting", "source_mask": base64_of(_white_mask(mask))}
+            body |= {"source_processing": "inpainting", "source_mask": base64_of(white_mask(mask.data))}
 
     def parse(self, response: HttpResponse, request: ImageRequest, card: ModelCard) -> Done | Pending:
         """The answers to submit, check, status and cancel."""
@@ -209,6 +207,16 @@ class AIHorde:
         detail: dict[str, Json] = {"username": name} | ({} if kudos is None else {"kudos": kudos})
         return KeyCheck(ok=True, message=f"The AI Horde answers; this is {name}.", detail=detail)
 
+    def list_request(self) -> HttpRequest:
+        """What the workers of this moment draw; it needs no account."""
+        return _get("/status/models?type=image", "check")
+
+    def parse_list(self, response: HttpResponse) -> KeyCheck:
+        """`[{"name", "count"}]`, where `count` is how many workers have the model now."""
+        check = key_check(response, self.provider, _RULES, works="The AI Horde answers.")
+        rows: list[Json] = [row for row in as_list(read_json(response)) if as_count(dig(row, "count"))]
+        return models_told(check, rows, key="name")
+
 
 def _get(url: str, step: Step = "poll") -> HttpRequest:
     return HttpRequest(method="GET", url=url, headers=_AGENT, step=step)
@@ -251,14 +259,6 @@ def _picture(item: JsonObject) -> GeneratedImage | RemoteImage | None:
         return RemoteImage(url=text, media_type="image/webp", seed=seed, metadata=worker)
     data = picture_bytes(text)
     return GeneratedImage(data=data, media_type="image/webp", seed=seed, metadata=worker) if data else None
-
-
-def _white_mask(mask: InputImage) -> bytes:
-    """The mask as the Horde wants it: white where the picture is to change, black elsewhere."""
-    change = np.rint(mask_from_alpha(mask.data) * 255).astype(np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(change).convert("RGB").save(out, format="PNG")
-    return out.getvalue()
 
 
 ADAPTER = AIHorde()

@@ -50,6 +50,8 @@ _RULES = (
 )
 _MAX_GROUP = 15  # references and results together
 
+_UNTRIED = "This address has no call that costs nothing, so the key could not be tried; the first picture will tell."
+
 
 class ByteDance:
     """One picture a call, or a group of related ones when the option `sequential_image_generation` is `auto`."""
@@ -168,13 +170,7 @@ class ByteDance:
         return HttpRequest(method="GET", url="/models", step="check")
 
     def parse_check(self, response: HttpResponse) -> KeyCheck:
-        if response.status == 404:
-            return KeyCheck(
-                ok=True, code="unverified",
-                message="This address has no call that costs nothing, so the key could not be tried; "
-                "the first picture will tell.",
-            )  # fmt: skip
-        return key_check(response, self.provider, _RULES, works="The key works.")
+        return key_check(response, self.provider, _RULES, works="The key works.", untried=_UNTRIED)
 
 
 def _picture(item: JsonObject) -> GeneratedImage | RemoteImage | None:

@@ -1,6 +1,7 @@
-"""Google's Gemini image models by `generateContent` (Generative Language API, `v1beta`).
+"""Google's Gemini image models by `generateContent`: the Generative Language API (`v1beta`), and Vertex AI with the same bodies.
 
-Source: google-genai 3.4.0 types and the AI SDK's Google provider 4.0.121, read 2026-11-20.
+Source: google-genai 3.4.0 types and the AI SDK's Google provider 4.0.121, read 2026-11-20; for Vertex AI the vendor's page "Vertex AI in
+express mode REST API reference", stored copy, read 2026-11-22.
 """
 
 import re
@@ -24,6 +25,7 @@ from triptych.provider_kit.upstream import (
     dig,
     error_from,
     key_check,
+    models_told,
     picture_bytes,
     read_fault,
     read_json,
@@ -53,14 +55,20 @@ _RULES = (
     Rule(pattern=r"PerDay", error=RateLimitedError, status=429, retry_after_s=86_400.0),
     Rule(pattern=r"spending (cap|limit)|spend cap|prepay", error=BillingError, status=429),
 )  # fmt: skip
+_NO_BILLING = Rule(pattern=r"FAILED_PRECONDITION", error=BillingError, status=400,
+                   hint="Enable billing for this key's project: its page is “Billing” of the Google Cloud console.")  # fmt: skip
+"""At Vertex AI, before the others."""
 _BLOCKED = frozenset({
     "SAFETY", "IMAGE_SAFETY", "PROHIBITED_CONTENT", "IMAGE_PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "MODEL_ARMOR",
     "ESCALATION", "RECITATION", "IMAGE_RECITATION", "JAILBREAK",
 })  # fmt: skip
+_SEEDS = 2**31  # a signed number of 32 bits
 _FAILED = frozenset({"IMAGE_OTHER", "OTHER", "MALFORMED_RESPONSE", "LANGUAGE", "MAX_TOKENS", "CONTINUATION"})
 _WRONG = frozenset({
     "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE",
 })  # fmt: skip
+
+_UNTRIED = "This address has no call that costs nothing, so the key could not be tried; the first picture will tell."
 
 
 class Google:
@@ -74,6 +82,7 @@ class Google:
         key_pattern=r"AIza", sign_up="https://aistudio.google.com/apikey",
     )  # fmt: skip
     trusted_hosts: frozenset[str] = frozenset()
+    rules: tuple[Rule, ...] = _RULES
 
     def build(self, request: ImageRequest, card: ModelCard) -> Prepared:
         """Raises BadRequestError for more pictures than one, or options that overrule the request."""
@@ -88,7 +97,7 @@ class Google:
             contents += [_asked(turn.prompt, turn.images, answers[:place]), _answered(turn)]
         contents.append(_asked(text, images, answers))
         config: dict[str, Json] = {"responseModalities": ["IMAGE"]}
-        seed = fit.seed()
+        seed = fit.seed(_SEEDS)
         if seed is not None:
             config["seed"] = seed
         shape = self._shape(fit)
@@ -131,11 +140,11 @@ class Google:
     def parse(self, response: HttpResponse, request: ImageRequest, card: ModelCard) -> Done | Pending:
         """Pictures of all candidates; draft pictures of the thinking phase are left out."""
         if response.status != 200:
-            raise error_from(read_fault(response, self.provider), _RULES)
+            raise error_from(read_fault(response, self.provider), self.rules)
         body = read_json(response)
         top = as_object(body[0] if isinstance(body, list) and body else body)
         if as_object(top.get("error")):
-            raise error_from(read_fault(response, self.provider), _RULES)
+            raise error_from(read_fault(response, self.provider), self.rules)
         images: list[GeneratedImage] = []
         failures: list[ItemFailure] = []
         for part, context in _parts(top):
@@ -170,7 +179,7 @@ class Google:
         what = f"{verdict.what} ({reason})" if reason else verdict.what
         upstream = ": ".join(text for text in (reason, words) if text)[:600]
         return verdict.kind(
-            (f"google {what}: {words}" if words else f"google {what}.")[:600], provider=self.provider, status=status,
+            (f"{self.provider} {what}: {words}" if words else f"{self.provider} {what}.")[:600], provider=self.provider, status=status,
             hint="Reword the prompt, or try another model.", billed=verdict.billed, upstream=upstream or None,
         )  # fmt: skip
 
@@ -183,11 +192,37 @@ class Google:
         return HttpRequest(method="GET", url="/models?pageSize=1000", step="check")
 
     def parse_check(self, response: HttpResponse) -> KeyCheck:
-        """Also tells which models this key sees, in `detail.models`."""
-        check = key_check(response, self.provider, _RULES, works="The key works.")
-        names = [as_text(dig(model, "name")) for model in as_list(dig(read_json(response), "models"))]
-        seen = [name.removeprefix("models/") for name in names if name]
-        return KeyCheck(ok=True, message=check.message, detail={"models": seen}) if check.ok and seen else check
+        return key_check(response, self.provider, self.rules, works="The key works.")
+
+    def list_request(self) -> HttpRequest | None:
+        """All that this key sees."""
+        return self.check_request()
+
+    def parse_list(self, response: HttpResponse) -> KeyCheck:
+        """`{"models": [{"name": "models/…"}]}`."""
+        rows = dig(read_json(response), "models")
+        return models_told(self.parse_check(response), rows, key="name", prefix="models/")
+
+
+class Vertex(Google):
+    """The same models at Vertex AI. A key of its express mode goes to `base_url`. The address of a project,
+    `…/v1/projects/P/locations/global/publishers/google`, comes from the settings and wants an access token in place of a key."""
+
+    provider = "vertex"
+    base_url = "https://aiplatform.googleapis.com/v1/publishers/google"
+    auth = Auth(header="x-goog-api-key", prefix="", env=("GOOGLE_VERTEX_API_KEY",), bearer_pattern=r"ya29\.")
+    rules = (_NO_BILLING, *_RULES)
+
+    def check_request(self) -> HttpRequest:
+        """A list of models, which is not there: express mode has calls that generate or count, and no other."""
+        return HttpRequest(method="GET", url="/models", step="check")
+
+    def parse_check(self, response: HttpResponse) -> KeyCheck:
+        return key_check(response, self.provider, self.rules, works="The key works.", untried=_UNTRIED)
+
+    def list_request(self) -> HttpRequest | None:
+        """It tells none."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,3 +320,4 @@ def _usage(top: JsonObject) -> Usage:
 
 
 ADAPTER = Google()
+VERTEX = Vertex()

@@ -17,7 +17,8 @@ import msgspec
 
 from triptych.catalog.load import cards_from_table
 from triptych.provider_kit.adapter import Auth
-from triptych.provider_kit.openai_images import OpenAIImages, Quirks
+from triptych.provider_kit.openai_images import Edits, OpenAIImages, Quirks, Unread
+from triptych.provider_kit.signs import Words
 from triptych.spec.errors import SettingsError
 from triptych.spec.model import Lane, ModelCard
 
@@ -30,30 +31,38 @@ class QuirksTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     fields: list[str] = []
     response_format: Literal["b64_json", "base64", "url", "none"] = "b64_json"
-    size: Literal["size", "width_height"] = "size"
-    edits: Literal["brackets", "repeated", "image_url", "reference_images"] = "repeated"
+    size: Literal["size", "width_height", "ratio"] = "size"
+    edits: Edits = "repeated"
     user_field: str = "user"
-    paths: dict[Literal["generations", "edits", "check"], str] = {}
+    paths: dict[Literal["generations", "edits", "chat", "check", "list"], str] = {}
+    query: dict[str, str] = {}
     constants: dict[str, Any] = {}
     cost_usd: list[str] = []
+    mask: Literal["transparent", "white"] = "transparent"
+    unread: list[Unread] = []
+    count: bool = True
+    words: Words = "plain"
+    tokens: list[str] = []
 
     def made(self) -> Quirks:
         """As the dialect takes it."""
         return Quirks(
             fields=frozenset(self.fields), size=self.size, edits=self.edits, user_field=self.user_field,
             response_format=None if self.response_format == "none" else self.response_format,
-            paths=dict(self.paths.items()), constants=self.constants, cost_usd=tuple(self.cost_usd),
+            paths=dict(self.paths.items()), query=self.query, constants=self.constants, cost_usd=tuple(self.cost_usd),
+            mask=self.mask, unread=frozenset(self.unread), count=self.count, words=self.words, tokens=tuple(self.tokens),
         )  # fmt: skip
 
 
 class RowTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """One `[[row]]` of `rows.toml`; `policy` and `model` are those of a card file."""
+    """One `[[row]]` of `rows.toml`; `policy` and `model` are those of a card file. With `key_header` the key goes there as it is."""
 
     provider: str
     provider_name: str = ""
     base_url: str
     lane: Lane = "commercial"
     key_env: list[str] = []
+    key_header: str | None = None
     sign_up: str | None = None
     key_pattern: str | None = None
     quirks: QuirksTable = msgspec.field(default_factory=QuirksTable)
@@ -62,7 +71,8 @@ class RowTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class OwnModelTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """One model of a user's own row. `price_usd` is per picture; 0 is free, left out is unknown."""
+    """One model of a user's own row. `price_usd` is per picture; 0 is free, left out is unknown. One that draws in a chat
+    (`/chat/completions`) has `wire = "chat"`."""
 
     id: str
     family: str | None = None
@@ -79,18 +89,23 @@ class OwnModelTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     seed: bool = False
     negative_prompt: bool = False
     previews: bool = False
+    aspect_ratios: list[str] = []
+    wire: Literal["images", "chat"] = "images"
     license: str | None = None
 
 
 class OwnRowTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """`[endpoints.NAME]` of the settings. `like` takes the quirks of a row that comes with the program.
-    Without `lane` a host in the user's own network is `local`, and its models without a price are free."""
+    """`[endpoints.NAME]` of the settings. `like` takes the quirks and the `key_header` of a row that comes with
+    the program; `query` is put behind each address instead of that row's. `name` is how it is shown. Without `lane` a host in the user's own network is `local`, and its models without a price are free."""
 
     base_url: str
+    name: str = ""
     key_env: str | None = None
+    key_header: str | None = None
     lane: Lane | None = None
     like: str | None = None
     quirks: QuirksTable | None = None
+    query: dict[str, str] | None = None
     models: list[OwnModelTable] = []
 
 
@@ -110,7 +125,7 @@ def built_in_rows() -> Mapping[str, Row]:
         where = f"providers/rows.toml, {table.get('provider')!r}"
         row = _convert(table, RowTable, where)
         auth = Auth(env=tuple(row.key_env), required=bool(row.key_env), sign_up=row.sign_up,
-                    key_pattern=row.key_pattern)  # fmt: skip
+                    key_pattern=row.key_pattern, **_header(row.key_header))  # fmt: skip
         adapter = OpenAIImages(provider=row.provider, base_url=row.base_url, auth=auth, quirks=row.quirks.made())
         cards = {
             "provider": row.provider, "provider_name": row.provider_name, "lane": row.lane,
@@ -128,16 +143,21 @@ def row_from_settings(name: str, table: Mapping[str, Any]) -> tuple[OpenAIImages
     where = f"the settings, [endpoints.{name}]"
     row = _convert(table, OwnRowTable, where)
     host = _checked_host(row.base_url, where)
-    quirks = row.quirks.made() if row.quirks else _quirks_like(row.like, where)
+    pattern = _row_like(row.like, where)
+    quirks = row.quirks.made() if row.quirks else pattern.quirks if pattern else Quirks()
+    quirks = quirks if row.query is None else replace(quirks, query=row.query)
     key_env = (row.key_env,) if row.key_env else ()
     lane: Lane = row.lane or ("local" if _is_own(host) else "commercial")
-    auth = Auth(env=key_env, required=bool(key_env))
+    like = pattern.auth if pattern else Auth()
+    placed = {"header": like.header, "prefix": like.prefix} | _header(row.key_header)
+    auth = Auth(env=key_env, required=bool(key_env), **placed)
     adapter = OpenAIImages(provider=name, base_url=row.base_url.rstrip("/"), auth=auth, quirks=quirks)
     if not row.models:
         raise SettingsError(f"{where} names no model.", param="models", hint='Add models = [{ id = "…" }].')
     models = [_own_model(model, lane, where) for model in row.models]
-    cards = cards_from_table({"provider": name, "lane": lane, "model": models}, where)
-    return adapter, tuple(_undated(card) for card in cards)
+    shown = {"provider_name": row.name} if row.name else {}
+    cards = cards_from_table({"provider": name, "lane": lane, "model": models, **shown}, where)
+    return adapter, tuple(_undated(adapter.as_read(card)) for card in cards)
 
 
 def _undated(card: ModelCard) -> ModelCard:
@@ -174,12 +194,15 @@ def _own_model(model: OwnModelTable, lane: Lane, where: str) -> dict[str, Any]:
     }  # fmt: skip
     if model.edit or model.mask:
         caps |= {"operations": ["generate", "edit"], "max_input_images": max(1, model.max_input_images)}
-    if not model.sizes:
+    caps |= {"aspect_ratios": model.aspect_ratios} if model.aspect_ratios else {}
+    if not model.sizes and not model.aspect_ratios and model.wire == "images":
         caps["size_rule"] = {"multiple": 16, "min_side": 256, "max_side": 2048}
     card: dict[str, Any] = {
         "id": short, "provider_model_id": model.id, "family": model.family or short, "name": model.name or model.id,
         "maker": model.maker, "capabilities": caps,
     }  # fmt: skip
+    if model.wire == "chat":
+        card["extra"] = {"wire": "chat"}
     if model.license is not None:
         card["license"] = model.license
     if model.price_usd is None:
@@ -192,14 +215,19 @@ def _own_model(model: OwnModelTable, lane: Lane, where: str) -> dict[str, Any]:
     return card
 
 
-def _quirks_like(like: str | None, where: str) -> Quirks:
+def _header(name: str | None) -> dict[str, str]:
+    """Where a key goes instead of behind `Authorization: Bearer`."""
+    return {} if name is None else {"header": name, "prefix": ""}
+
+
+def _row_like(like: str | None, where: str) -> OpenAIImages | None:
     if like is None:
-        return Quirks()
+        return None
     rows = built_in_rows()
     if like not in rows:
         raise SettingsError(f"{where}, field 'like': there is no row {like!r}; there are {', '.join(sorted(rows))}.",
                             param="like")  # fmt: skip
-    return rows[like].adapter.quirks
+    return rows[like].adapter
 
 
 def _checked_host(url: str, where: str) -> str:

@@ -19,6 +19,7 @@ from triptych.provider_kit.upstream import (
     dig,
     error_from,
     key_check,
+    models_told,
     picture_bytes,
     read_fault,
     read_json,
@@ -132,6 +133,14 @@ class XAI:
 
     def parse_check(self, response: HttpResponse) -> KeyCheck:
         return key_check(response, self.provider, _RULES, works="The key works.")
+
+    def list_request(self) -> HttpRequest:
+        """The image models that this key sees."""
+        return HttpRequest(method="GET", url="/image-generation-models", step="check")
+
+    def parse_list(self, response: HttpResponse) -> KeyCheck:
+        """`{"models": [{"id"}]}`."""
+        return models_told(self.parse_check(response), dig(read_json(response), "models"))
 
 
 def _picture(item: JsonObject) -> GeneratedImage | RemoteImage | None:

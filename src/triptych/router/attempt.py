@@ -91,11 +91,12 @@ class Attempts:
         none came in time, or no money could be reserved for it."""
         operation = errand.operation
         # Who has to wait for its turn is load from now on: a decision counts it.
-        began = self._health.begin(endpoint, operation) if self._limits.crowded(endpoint, operation) else None
+        newcomer, crowded = errand.endpoints[endpoint].newcomer, self._limits.crowded
+        began = self._health.begin(endpoint, operation) if crowded(endpoint, operation, newcomer) else None
         place: Pass | None = None
         booking: _Booking | None = None
         try:
-            place = await self._limits.enter(endpoint, operation, errand.deadline)
+            place = await self._limits.enter(endpoint, operation, errand.deadline, newcomer)
             estimate = self._price(errand.endpoints[endpoint].model.card, part.request)
             hold = await self._budget.reserve(errand.payer, endpoint, estimate, errand.policy.fees)
             booking = _Booking(part, endpoint, hold, began=began, hedge=hedge, under_way=under_way)

@@ -4,11 +4,13 @@ The rules, in the order in which they apply:
 
 1. A model written as `provider/model` is that endpoint and no other; a family is every endpoint that serves it; `auto`
    is every endpoint. Other models take part only when the user allowed it, and come last.
-2. An endpoint is out when it cannot serve the request, is below the lane floor or one of the data floors, is switched
+2. An endpoint is out when it cannot serve the request, is below the lane floor, in the lane that is left out, or below one of the data floors, is switched
    off, has no key, costs more than the limit (or nobody knows what it costs while there is a limit), does not pass the
    policy's filters, or is not to be called yet. The first of these is its reason.
 3. The rest are ordered in groups: what was asked for, the same model elsewhere, other models; under `auto` what is not
-   an AI model last; what has an unknown number that the policy weighs and assumes nothing for, last.
+   an AI model last; newcomers, which are on probation, behind all others of the same kind, but in one decision of
+   twenty, which the nonce draws for all of them together; a newcomer that has a job from here in hand behind those, unless
+   it was asked for by its own name; what has an unknown number that the policy weighs and assumes nothing for, last.
 4. Within a group by the policy's strategy: fewest points; a draw with more luck for fewer points; the better of two
    endpoints drawn at random; or fewest points after a draw of each one's taste. Equal ones by the policy's tie-breaks, of which the last is the nonce, so that nobody
    stands in front by rule.
@@ -21,7 +23,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from triptych.router.bundle import policy_id as id_of_policy
-from triptych.router.draw import chance, deviate, race
+from triptych.router.draw import HASH_BITS, chance, deviate, race
 from triptych.router.filters import failing
 from triptych.router.sealed import seal
 from triptych.spec.model import LANES
@@ -29,7 +31,8 @@ from triptych.spec.routing import Candidate, Decision, EndpointState, Features, 
 
 AUTO = "auto"
 FULL_WEIGHT = 1 << 40  # of the endpoint with the fewest points in a draw
-_Group = tuple[int, bool, int]
+NEWCOMERS, ONE_OF = "newcomers", 20  # decisions in which newcomers stand among the others
+_Group = tuple[int, bool, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ def decide(
     name = id_of_policy(policy)
     out: list[Candidate] = []
     able: list[_Runner] = []
+    let_in = chance(name, nonce, NEWCOMERS) < (1 << HASH_BITS) // ONE_OF
     for state in snapshot.endpoints:
         far = distance(features.model, state.endpoint, state.family, pinned_family)
         if far > 0 and not others:
@@ -88,7 +92,10 @@ def decide(
             unknown, points = score(policy, state)
             taste = drawn_taste(policy, state, name, nonce) if policy.strategy == "thompson" else None
             points -= policy.weights.taste * (taste or 0)
-            able.append(_Runner(state, (far, stand_in, unknown), points, chance(name, nonce, state.endpoint), taste))
+            late = _late(state, features, let_in=let_in)
+            able.append(
+                _Runner(state, (far, stand_in, late, unknown), points, chance(name, nonce, state.endpoint), taste)
+            )
     return Decision(
         id=decision_id,
         policy=policy.name,
@@ -104,6 +111,14 @@ def decide(
     )
 
 
+def _late(state: EndpointState, features: Features, *, let_in: bool) -> int:
+    """How far behind an endpoint stands as a newcomer: 0 not at all, 1 behind all others, 2 behind other newcomers, too, because it
+    has something in hand."""
+    if state.newcomer is None or state.endpoint == features.model:
+        return 0
+    return 2 if state.newcomer else int(not let_in)
+
+
 def exclusion(state: EndpointState, features: Features) -> Reason | None:
     """The first of the request's own limits, or of the endpoint's, that puts it out of the question."""
     limit, price, floor = features.max_price_micro_usd, state.price_micro_usd, features.lane_floor
@@ -112,6 +127,7 @@ def exclusion(state: EndpointState, features: Features) -> Reason | None:
         return state.supports[0]
     rules: tuple[tuple[bool, Reason], ...] = (
         (floor is not None and LANES.index(state.lane) > LANES.index(floor), "lane_floor"),
+        (features.no_community and state.lane == "community", "no_community"),
         (features.no_training and state.training != "no", "data_training"),
         (days is not None and (state.retention_days is None or state.retention_days > days), "data_retention"),
         (bool(regions) and state.region not in regions, "data_region"),
@@ -192,7 +208,7 @@ def _ties(ties: tuple[Tie, ...], runner: _Runner) -> tuple[int, ...]:
 
 
 def _placed(policy: Policy, rank: int, runner: _Runner) -> Candidate:
-    reason: Reason = "picked" if rank == 0 else "ranked_lower"
+    reason: Reason = "picked" if rank == 0 else "probation" if runner.group[2] else "ranked_lower"
     return Candidate(
         endpoint=runner.state.endpoint,
         rank=rank if rank == 0 or policy.fallback.same_model else -1,

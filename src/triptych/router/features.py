@@ -34,4 +34,5 @@ def features_of(
         no_training=floors.no_training,
         max_retention_days=floors.max_retention_days,
         regions=tuple(sorted(set(floors.regions))),
+        no_community=floors.no_community,
     )

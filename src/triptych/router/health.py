@@ -5,7 +5,7 @@ here as they happen and by anybody else from the receipts. It begins anew with e
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -23,6 +23,7 @@ Publish = Callable[[str, HealthEvent], None]
 """Takes an epoch and an event that no attempt will tell of."""
 _ENOUGH = 3  # pictures, before a duration measured here stands for the card's own
 _FOR_P95 = 20
+_FOR_P90 = 10  # pictures, before one can be called slower than usual: one in ten is
 _IN_A_ROW = 2  # failures that a light tells of, also where there are too few attempts for more
 
 
@@ -133,12 +134,19 @@ class Health:
 
     def typical_seconds(self, endpoint: str) -> tuple[int, int] | None:
         """p50 and p90 of what was measured here, rounded up to whole seconds; None before there is enough to tell."""
-        records = [self._fold.records.get((endpoint, operation)) for operation in get_args(Operation)]
-        measured = sorted([took_ms for record in records if record for took_ms in record.latency.durations])
+        measured = sorted(self._measured(endpoint))
         if len(measured) < _ENOUGH:
             return None
         p50, p90 = (measured[min(len(measured) - 1, len(measured) * part // 100)] for part in (50, 90))
         return -(-p50 // 1000), -(-p90 // 1000)
+
+    def knows_slow(self, endpoint: str) -> bool:
+        """Whether enough was measured here to call a picture slower than usual."""
+        return len(self._measured(endpoint)) >= _FOR_P90
+
+    def _measured(self, endpoint: str) -> list[int]:
+        records = [self._fold.records.get((endpoint, operation)) for operation in get_args(Operation)]
+        return [took_ms for record in records if record for took_ms in record.latency.durations]
 
     def wait_s(self, endpoint: str, operation: Operation) -> float:
         """Seconds until the endpoint may be called again; 0 when it may be called now."""
@@ -149,6 +157,10 @@ class Health:
         """What the endpoint's last failure was, None when it has had none since it last worked."""
         record = self._fold.records.get((endpoint, operation))
         return self._errors.get((endpoint, operation)) if record and record.troubled else None
+
+    def under_way(self, endpoints: Collection[str]) -> int:
+        """How many requests are under way at these, or wait for their turn there."""
+        return sum(record.in_flight for (name, _), record in self._fold.records.items() if name in endpoints)
 
     def allow_probe(self, endpoint: str, operation: Operation) -> None:
         """Ends a cooldown early: the next request is the probe."""

@@ -1,6 +1,8 @@
 """How many requests may be under way at one endpoint and operation at a time: grows while all goes well, shrinks when
 the endpoint says that it is too much (additive increase, multiplicative decrease, as TCP has it; Chiu and Jain 1989).
 
+At a newcomer that is on probation there is room for one, whichever of its endpoints it is for.
+
 Whoever finds no room waits in the order of arrival, and no longer than its own deadline.
 """
 
@@ -9,12 +11,13 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from triptych.spec.clock import Clock
 from triptych.spec.errors import OverloadedError, TriptychError
 from triptych.spec.image import Operation
 
-_Key = tuple[str, Operation]
+_Key = tuple[str, Operation | Literal["newcomer"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,9 @@ class LimitRules:
     least: int = 1
     most: int = 1024
     left_per_cent: int = 70
+
+
+_ALONE = LimitRules(first=1, most=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class _Gate:
     """The limit of one endpoint and operation, in thousandths so that it can grow by parts of one."""
 
     def __init__(self, rules: LimitRules) -> None:
-        self.thousandths = rules.first * 1000
+        self.thousandths, self.most = rules.first * 1000, rules.most * 1000
         self.under_way = 0
         self.queue: deque[asyncio.Future[None]] = deque()
         self.shrunk_at = -1  # the number of the newest request when it last shrank
@@ -67,16 +73,17 @@ class Limits:
         self._rules = rules or LimitRules()
         self._gates: dict[_Key, _Gate] = {}
 
-    async def enter(self, endpoint: str, operation: Operation, deadline: float) -> Pass:
-        """Takes a place, after waiting for one if it must. `deadline` is monotonic seconds. Raises OverloadedError,
-        with nothing sent, when it passes first."""
-        gate = self._gates.setdefault((endpoint, operation), _Gate(self._rules))
+    async def enter(self, endpoint: str, operation: Operation, deadline: float, newcomer: str = "") -> Pass:
+        """Takes a place, after waiting for one if it must; `newcomer` is that of the endpoint, empty for none. `deadline` is monotonic
+        seconds. Raises OverloadedError, with nothing sent, when it passes first."""
+        key = _key(endpoint, operation, newcomer)
+        gate = self._gates.setdefault(key, _Gate(_ALONE if newcomer else self._rules))
         if _full(gate):
             await self._wait(gate, endpoint, deadline)
         else:
             gate.under_way += 1
         gate.number += 1
-        return Pass((endpoint, operation), gate.number)
+        return Pass(key, gate.number)
 
     def leave(self, place: Pass, error: TriptychError | None, *, worked: bool) -> None:
         """Gives a place back and learns from how it went: `worked` with a picture, or with an error."""
@@ -85,16 +92,16 @@ class Limits:
         gate.under_way -= 1
         if worked and crowded:
             # One more for each full round: where it was not made use of, growth would say nothing.
-            gate.thousandths = min(self._rules.most * 1000, gate.thousandths + 1_000_000 // gate.thousandths)
+            gate.thousandths = min(gate.most, gate.thousandths + 1_000_000 // gate.thousandths)
         elif error is not None and error.failure == "overloaded" and place.number > gate.shrunk_at:
             gate.thousandths = max(self._rules.least * 1000, gate.thousandths * self._rules.left_per_cent // 100)
             # Those that went out before are refused for the same reason: they shrink nothing further.
             gate.shrunk_at = gate.number
         self._admit(gate)
 
-    def crowded(self, endpoint: str, operation: Operation) -> bool:
+    def crowded(self, endpoint: str, operation: Operation, newcomer: str = "") -> bool:
         """Whether who enters now has to wait for its turn."""
-        gate = self._gates.get((endpoint, operation))
+        gate = self._gates.get(_key(endpoint, operation, newcomer))
         return gate is not None and _full(gate)
 
     def waiting(self, endpoint: str, operation: Operation) -> int:
@@ -134,6 +141,10 @@ class Limits:
             if not turn.done():
                 gate.under_way += 1
                 turn.set_result(None)
+
+
+def _key(endpoint: str, operation: Operation, newcomer: str) -> _Key:
+    return (newcomer, "newcomer") if newcomer else (endpoint, operation)
 
 
 def _full(gate: _Gate) -> bool:

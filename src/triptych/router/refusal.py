@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Mapping
 
+from triptych.catalog.retired import come_after, retired_model
 from triptych.router.decide import AUTO
 from triptych.router.price import usd
 from triptych.router.registry import Endpoint
@@ -20,7 +21,7 @@ from triptych.spec.routing import Candidate, Decision, Features, Reason
 
 _NEAREST_TO_SUCCESS: tuple[Reason, ...] = (
     "unhealthy", "price_cap", "price_unknown", "no_key", "disabled", "policy_filter", "data_training",
-    "data_retention", "data_region", "lane_floor", "request_unsupported", "size_unsupported", "too_many_inputs", "mask_unsupported", "operation_unsupported", "retired",
+    "data_retention", "data_region", "no_community", "lane_floor", "request_unsupported", "size_unsupported", "too_many_inputs", "mask_unsupported", "operation_unsupported", "retired",
 )  # fmt: skip
 _WORDS: dict[Reason, str] = {
     "unhealthy": "is not called for now, after failures",
@@ -33,6 +34,7 @@ _WORDS: dict[Reason, str] = {
     "data_retention": "does not say that it keeps what it is sent no longer than allowed",
     "data_region": "does not say that it handles what it is sent where it must",
     "lane_floor": "is below the lane floor of this request",
+    "no_community": "is drawn by volunteers, and this request is not for them",
     "request_unsupported": "does not take this request",
     "size_unsupported": "does not offer this size",
     "too_many_inputs": "does not take this many pictures",
@@ -42,6 +44,7 @@ _WORDS: dict[Reason, str] = {
 }
 _FLOORS: dict[Reason, tuple[str, str]] = {
     "lane_floor": ("lane_floor", "Choose a model above the floor."),
+    "no_community": ("no_community", "Choose another model, or let the prompt go to volunteers."),
     "policy_filter": ("model", "Choose another model, or change the policy in the settings."),
     "data_training": ("no_training", "Choose a model whose provider says so, or give up this condition."),
     "data_retention": ("max_retention_days", "Choose a model whose provider says so, or allow more days."),
@@ -57,12 +60,28 @@ def known_or_raise(model: str, endpoints: Mapping[str, Endpoint]) -> None:
     families = {endpoint.model.card.family for endpoint in endpoints.values()}
     if model == AUTO or model in endpoints or model in families:
         return
+    if (ended := ended_error(model, endpoints, "model")) is not None:
+        raise ended
     near = difflib.get_close_matches(model, sorted({*endpoints, *families, AUTO}), n=4, cutoff=0.5)
     raise UnknownModelError(
         f"There is no model “{model}”.",
         hint=f"Did you mean {' or '.join(near)}?" if near else "List the models to see their names.",
         param="model",
         detail=", ".join(near) or None,
+    )
+
+
+def ended_error(name: str, endpoints: Mapping[str, Endpoint], param: str) -> UnknownModelError | None:
+    """The error for a name that no endpoint has any more, with those that came after it; None for a name that nothing ever had."""
+    gone = retired_model(name)
+    if gone is None:
+        return None
+    after = come_after(gone.successors, {each: endpoint.model.card for each, endpoint in endpoints.items()})
+    return UnknownModelError(
+        f"There is no model “{name}” any more: it ended on {gone.ended}.",
+        hint=f"Its successor here is {' or '.join(after)}." if after else "None that came after it is here.",
+        param=param,
+        detail=", ".join(after) or None,
     )
 
 
@@ -110,7 +129,12 @@ def _error(
             plain + limit + cost, hint="Raise the limit or choose another model.", provider=card.provider
         )
     if best.reason == "retired":
-        return ModelUnavailableError(plain, provider=card.provider, param="model", hint="Choose its successor.")
+        after = (
+            f"Its provider names {' or '.join(card.successors)} in its place."
+            if card.successors
+            else "Choose another model."
+        )
+        return ModelUnavailableError(plain, provider=card.provider, param="model", hint=after)
     if best.reason in _FLOORS:
         if best.reason == "lane_floor":
             plain += f" It is in the lane {card.lane}; the floor is {features.lane_floor}."

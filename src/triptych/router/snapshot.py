@@ -59,6 +59,7 @@ def take(
     others = other_models(policy, features)
     states: list[EndpointState] = []
     refusals: dict[str, BadRequestError] = {}
+    newcomers = _in_hand(endpoints, health)
     for name, endpoint in endpoints.items():
         card = endpoint.model.card
         if not others and distance(features.model, name, card.family, pinned_family) > 0:
@@ -69,12 +70,22 @@ def take(
             refusals[name] = refusal
         cost = None if supports else price_of(card, request, price).amount_micro_usd
         seen = health.state(name, features.operation, share, taken_ms)
-        states.append(_state(endpoint, supports, cost, seen, liking.get(card.family, (None, None))))
+        state = _state(endpoint, supports, cost, seen, liking.get(card.family, (None, None)))
+        states.append(replace(state, newcomer=newcomers[endpoint.newcomer]) if endpoint.newcomer else state)
     snapshot = Snapshot(
         taken_ms=taken_ms, endpoints=tuple(states),
         operation=features.operation, share=share, epoch=health.epoch, events=health.events,
     )  # fmt: skip
     return Sight(snapshot, seal(snapshot), dict(endpoints), refusals)
+
+
+def _in_hand(endpoints: Mapping[str, Endpoint], health: Health) -> Mapping[str, int]:
+    """By newcomer, how many jobs from here it has in hand, whichever of its endpoints they are at."""
+    owned: dict[str, set[str]] = {}
+    for name, endpoint in endpoints.items():
+        if endpoint.newcomer:
+            owned.setdefault(endpoint.newcomer, set()).add(name)
+    return {newcomer: health.under_way(names) for newcomer, names in owned.items()}
 
 
 @lru_cache(maxsize=512)

@@ -11,32 +11,43 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from triptych.app.container import App
-from triptych.app.model_views import listed, model_views
+from triptych.app.model_views import listed, model_views, parameters
 from triptych.server.auth import LocalOnly
 from triptych.server.batches_api import BatchesApi
 from triptych.server.drift_api import DriftApi
 from triptych.server.edits_api import EditsApi
 from triptych.server.errors import HANDLERS
 from triptych.server.events import events_response
+from triptych.server.evidence_api import EvidenceApi
 from triptych.server.gallery_api import GalleryApi
+from triptych.server.gemini import Gateway
 from triptych.server.grid_api import GridApi
+from triptych.server.headline_api import HeadlineApi
+from triptych.server.image_jobs import ImageJobs
 from triptych.server.import_api import ImportApi
 from triptych.server.kit_api import KitApi
 from triptych.server.kit_client_api import KitClientApi
 from triptych.server.lineage_api import LineageApi
+from triptych.server.network_api import NetworkApi
 from triptych.server.onboarding_api import OnboardingApi
+from triptych.server.openai_chat import ChatApi
 from triptych.server.openai_images import ImagesApi
 from triptych.server.picks_api import PicksApi
 from triptych.server.promotion_api import PromotionApi
 from triptych.server.public import Doors, public_app
+from triptych.server.push_api import PushApi
 from triptych.server.receipts_api import ReceiptsApi
 from triptych.server.router_api import RouterApi
+from triptych.server.share_api import ShareApi
 from triptych.server.studio_api import StudioApi, reply
+from triptych.server.tasks_api import TasksApi
 from triptych.server.usage_api import UsageApi
 from triptych.server.witness_api import WitnessApi
+from triptych.server.workers_api import WorkersApi
 from triptych.spec.errors import NotFoundError, UnknownModelError
 from triptych.studio.models import Names
 from triptych.web import assets
+from triptych.web.languages import COOKIE, language
 from triptych.web.shell import PAGES
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
@@ -51,7 +62,8 @@ class Site:
         self.stopping = stopping
 
     async def page(self, request: Request) -> Response:
-        html, headers = assets.page(dict(await self._studio.boot()), path=request.url.path)
+        spoken = language(request.headers.get("accept-language", ""), request.cookies.get(COOKIE))
+        html, headers = assets.page(dict(await self._studio.boot()), path=request.url.path, language=spoken)
         return HTMLResponse(html, headers=headers)
 
     async def asset(self, request: Request) -> Response:
@@ -71,7 +83,7 @@ class Site:
         return RedirectResponse(f"/web/{assets.VERSION}/mark.svg", 308)
 
     async def events(self, request: Request) -> Response:
-        return events_response(request, self._app.bus, self.stopping)
+        return events_response(request, self._app.bus, self.stopping, self._app.push.looked_at)
 
     async def health(self, _: Request) -> Response:
         return reply({"status": "ok"})
@@ -84,7 +96,7 @@ class Site:
         return reply({"object": "list", "data": data})
 
     async def openai_model(self, request: Request) -> Response:
-        """`GET /v1/models/{id}`. Raises UnknownModelError with the near names."""
+        """`GET /v1/models/{id}`, with what each field may be. Raises UnknownModelError with the near names."""
         name = request.path_params["id"]
         views = model_views(self._app.models, self._app.router)
         found = next((v for v in views if v["id"] == name), None)
@@ -92,9 +104,8 @@ class Site:
             Names(self._app.models).resolve(name)
             raise UnknownModelError(f"{name!r} is no single model, so there is nothing to show for it.",
                                     hint="See GET /v1/models.", param="model")  # fmt: skip
-        return reply(
-            {"id": found["id"], "object": "model", "created": 0, "owned_by": found["maker"], "triptych": found}
-        )
+        facts = {**found, "parameters": parameters(self._app.models, name)}
+        return reply({"id": name, "object": "model", "created": 0, "owned_by": found["maker"], "triptych": facts})
 
     def announce_models(self, _: str) -> None:
         """Tells every page that models or keys changed."""
@@ -111,10 +122,17 @@ _WORKSHOPS = (
     OnboardingApi,
     KitApi,
     KitClientApi,
+    HeadlineApi,
     LineageApi,
     PromotionApi,
     ImportApi,
     EditsApi,
+    TasksApi,
+    PushApi,
+    NetworkApi,
+    EvidenceApi,
+    WorkersApi,
+    ShareApi,
 )
 """What the studio's page does beyond runs and tiles, each a file of its own."""
 
@@ -128,7 +146,8 @@ def build(
     """The application over an opened App. `lifespan` is entered before the first request and left after the last;
     once `stopping` is set, open event streams end, because the server waits for every answer before it stops. Whoever
     comes in by `public_port` sees what is public and nothing else."""
-    studio, images = StudioApi(app), ImagesApi(app)
+    studio, jobs = StudioApi(app), ImageJobs(app)
+    images, chat = ImagesApi(jobs), ChatApi(app, jobs)
     router, receipts, witness, usage = RouterApi(app), ReceiptsApi(app), WitnessApi(app), UsageApi(app)
     site = Site(app, studio, stopping or asyncio.Event())
     app.models.on_change(site.announce_models)
@@ -146,6 +165,7 @@ def build(
         routes=[  # looked through in this order: first what is asked most
             Route("/v1/images/generations", images.generations, methods=["POST"]),
             Route("/v1/images/edits", images.edits, methods=["POST"]),
+            Route("/v1/chat/completions", chat.completions, methods=["POST"]),
             *(Route(path, site.page) for path in PAGES),
             Route("/favicon.ico", site.favicon),
             Route("/sw.js", site.worker),
@@ -164,7 +184,7 @@ def build(
         exception_handlers=HANDLERS,
         lifespan=life,
     )
-    private = LocalOnly(starlette)
+    private = LocalOnly(Gateway(app, jobs, starlette))
     if public_port is None:
         return private
     files = Route("/web/{version}/{path:path}", site.asset)

@@ -16,6 +16,7 @@ from triptych.server.errors import error_response
 from triptych.spec.errors import TriptychError
 
 SESSION_HEADER = "x-triptych-session"
+GOOG_KEY = "x-goog-api-key"
 
 
 class ForbiddenError(TriptychError):
@@ -80,6 +81,8 @@ def require_session(request: Request, token: str) -> None:
 def caller_key(request: Request) -> str | None:
     """A stable, unreadable name for the API key a client sent, for its budget; None without one."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not value.strip():
+    if scheme.lower() != "bearer":
+        value = request.headers.get(GOOG_KEY, "")
+    if not value.strip():
         return None
     return "key_" + hashlib.sha256(value.strip().encode()).hexdigest()[:16]

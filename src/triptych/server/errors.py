@@ -1,18 +1,18 @@
 """Our errors as HTTP: the one mapping, and OpenAI's envelope around it."""
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
 import msgspec
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from triptych.spec.errors import BadRequestError, NotFoundError, TriptychError
 
-log = structlog.get_logger("triptych.server")
+log = logging.getLogger("triptych.server")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 STATUS: Mapping[str, int] = {
@@ -42,6 +42,11 @@ STATUS: Mapping[str, int] = {
     "settings": 500,
     "unauthorised": 401,
     "forbidden": 403,
+    "card_refused": 400,
+    "token_refused": 400,
+    "node_away": 503,
+    "node_silent": 504,
+    "superseded": 409,
 }
 """HTTP status by error code. A key that a *provider* refuses is 424 (RFC 4918 section 11.4), because 401 would tell
 clients that their key to this server is wrong."""
@@ -102,7 +107,7 @@ async def ours(_: Request, error: Exception) -> Response:
 
 async def not_ours(request: Request, error: Exception) -> Response:
     """The answer to a bug: nothing of its inside leaks out. The one place where any exception ends."""
-    log.error("internal error", path=request.url.path, exc_info=error)
+    log.error("internal error", extra={"about": {"path": request.url.path}}, exc_info=error)
     body: dict[str, Any] = {
         "error": {
             "message": "Something broke inside Triptych; the server's log has the details.",

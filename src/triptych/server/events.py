@@ -1,7 +1,8 @@
 """The app-wide event log as server-sent events (WHATWG HTML, section 9.2), resumable by `since` or `Last-Event-ID`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from triptych.spec.events import AppEvent
 from triptych.store.base import Bus
 
 KEEP_ALIVE_S = 15.0
+Reading = Callable[[], AbstractContextManager[None]]
 
 
 def since_of(request: Request) -> int | None:
@@ -30,13 +32,18 @@ def frame(event: AppEvent) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.type.encode(), as_json(event.data))
 
 
-async def stream(bus: Bus, since: int | None, stopping: asyncio.Event) -> AsyncIterator[bytes]:
-    """Events as they come, a comment whenever nothing came for a while, the end when the server stops."""
-    yield b"retry: 1000\n\n"
+async def stream(
+    bus: Bus, since: int | None, stopping: asyncio.Event, reading: Reading = nullcontext
+) -> AsyncIterator[bytes]:
+    """Events as they come, a comment whenever nothing came for a while, the end when the server stops. `reading` is
+    entered while somebody reads."""
     source = aiter(bus.subscribe(since))
     stopped = asyncio.ensure_future(stopping.wait())
     upcoming: asyncio.Future[AppEvent] | None = None
+    read = ExitStack()
     try:
+        read.enter_context(reading())
+        yield b"retry: 1000\n\n"
         while not stopped.done():
             upcoming = upcoming or asyncio.ensure_future(anext(source))
             pending: set[asyncio.Future[Any]] = {upcoming, stopped}
@@ -47,6 +54,7 @@ async def stream(bus: Bus, since: int | None, stopping: asyncio.Event) -> AsyncI
             elif not stopped.done():
                 yield b": still here\n\n"
     finally:
+        read.close()
         stopped.cancel()
         if upcoming is not None:
             upcoming.cancel()
@@ -56,10 +64,12 @@ async def stream(bus: Bus, since: int | None, stopping: asyncio.Event) -> AsyncI
             await close()
 
 
-def events_response(request: Request, bus: Bus, stopping: asyncio.Event) -> StreamingResponse:
+def events_response(
+    request: Request, bus: Bus, stopping: asyncio.Event, reading: Reading = nullcontext
+) -> StreamingResponse:
     """The open stream as an answer."""
     return StreamingResponse(
-        stream(bus, since_of(request), stopping),
+        stream(bus, since_of(request), stopping, reading),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -12,11 +12,13 @@ from triptych.server.auth import require_session
 from triptych.server.body import json_object, whole_body
 from triptych.server.idempotency import Idempotency
 from triptych.server.openai_fields import nonce_header
-from triptych.server.studio_api import MAX_JSON, asked_of, reply
+from triptych.server.spoken import spoken
+from triptych.server.studio_api import MAX_JSON, NEVER_OPENED, asked_of, attachment, reply
 from triptych.spec.errors import BadRequestError
 from triptych.studio.grid import Axis, axis_of
 from triptych.studio.planning import Asked
 from triptych.studio.views import RunView
+from triptych.web.languages import words_of
 
 
 class GridApi:
@@ -30,6 +32,8 @@ class GridApi:
         return [
             Route("/api/grids/plan", self.plan, methods=["POST"]),
             Route("/api/grids", self.start, methods=["POST"]),
+            Route("/api/grids/{id}/page", self.page, methods=["GET"]),
+            Route("/api/grids/{id}/cells", self.cells, methods=["GET"]),
         ]
 
     async def plan(self, request: Request) -> Response:
@@ -54,6 +58,30 @@ class GridApi:
         if run.replayed:
             answer.headers["Idempotent-Replayed"] = "true"
         return answer
+
+    async def page(self, request: Request) -> Response:
+        """The grid as one HTML file: it is never opened here."""
+        prices = request.query_params.get("prices", "1")
+        if prices not in {"0", "1"}:
+            raise BadRequestError(f"prices is {prices[:20]!r}; it takes 0 or 1.", param="prices")
+        words = words_of(spoken(request, request.query_params.get("lang")))
+        name, html = await self._app.grid_out.page(request.path_params["id"], prices=prices == "1", words=words)
+        return _file(html, f"{name}.html", "text/html; charset=utf-8")
+
+    async def cells(self, request: Request) -> Response:
+        """Every cell as a file, CSV or JSON."""
+        kind, run = request.query_params.get("type", "json"), request.path_params["id"]
+        if kind == "json":
+            name, data = await self._app.grid_out.json(run)
+            return _file(data, f"{name}.json", "application/json")
+        if kind == "csv":
+            name, text = await self._app.grid_out.csv(run)
+            return _file(text, f"{name}.csv", "text/csv; charset=utf-8; header=present")
+        raise BadRequestError(f"type is {kind[:20]!r}; it takes json or csv.", param="type")
+
+
+def _file(content: str | bytes, name: str, media_type: str) -> Response:
+    return Response(content, 200, {**NEVER_OPENED, "Content-Disposition": attachment(name)}, media_type)
 
 
 def _asked(body: Mapping[str, Any]) -> tuple[Asked, tuple[Axis, ...]]:

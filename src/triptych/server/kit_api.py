@@ -108,6 +108,7 @@ class KitApi:
         return await self._told(await self._kits.describe(request.path_params["id"], **said))
 
     async def delete(self, request: Request) -> Response:
+        await self._app.kits.picks.forget_kit(request.path_params["id"])
         await self._kits.delete(request.path_params["id"])
         return Response(status_code=204)
 

@@ -24,6 +24,7 @@ class LineageApi:
         return [
             Route("/api/lineage/{id}", self.tree, methods=["GET"]),
             Route("/api/lineage/{id}", self.mark, methods=["PATCH"]),
+            Route("/api/lineage/{id}/way", self.way, methods=["GET"]),
             Route("/api/key-visuals", self.keys, methods=["GET"]),
             Route("/api/key-visuals/{id}", self.choose, methods=["PUT"]),
             Route("/api/key-visuals/{id}", self.drop, methods=["DELETE"]),
@@ -32,6 +33,9 @@ class LineageApi:
     async def tree(self, request: Request) -> Response:
         pruned = request.query_params.get("pruned") == "1"
         return reply(await self._app.lineage.tree(request.path_params["id"], pruned=pruned))
+
+    async def way(self, request: Request) -> Response:
+        return reply(await self._app.lineage.way(request.path_params["id"]))
 
     async def mark(self, request: Request) -> Response:
         require_session(request, self._app.session)

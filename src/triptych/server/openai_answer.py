@@ -54,20 +54,26 @@ class Answer:
 
     def response(self, headers: Mapping[str, str]) -> Response:
         """The answer as a whole."""
-        headers = {**headers, **({RECEIPT_HEADER: self.receipt} if self.receipt else {})}
+        headers = self.with_receipt(headers)
         if self.error is not None:
             return error_response(self.error, self.about, headers)
-        pieces = self._pieces()
-        return InPieces(pieces, {"Cache-Control": "no-store", **headers}, "application/json")
-
-    def _pieces(self) -> list[bytes]:
-        """The body as JSON, the base64 of each picture a piece of its own."""
         if not self.base64:
-            return [as_json(self.content)]
-        mark = secrets.token_hex(16)
+            return self.laid_out(self.content, "", headers)
+        mark = new_mark()
         items = [{**item, "b64_json": mark} for item in self.content["data"]]
-        first, *others = as_json({**self.content, "data": items}).split(mark.encode())
-        return [first, *(piece for pair in zip(self.base64, others, strict=True) for piece in pair)]
+        return self.laid_out({**self.content, "data": items}, mark, headers)
+
+    def with_receipt(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers, and the one that names the receipt."""
+        return {**headers, **({RECEIPT_HEADER: self.receipt} if self.receipt else {})}
+
+    def laid_out(self, content: Any, mark: str, headers: Mapping[str, str]) -> Response:
+        """`content` as JSON, in which the base64 of each picture takes the place of a `mark`, as a piece of its own."""
+        pieces = [as_json(content)]
+        if self.base64:
+            first, *others = pieces[0].split(mark.encode())
+            pieces = [first, *(piece for pair in zip(self.base64, others, strict=True) for piece in pair)]
+        return InPieces(pieces, {"Cache-Control": "no-store", **headers}, "application/json")
 
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The last events of a stream: one for each picture, and the error where some or all did not come."""
@@ -85,6 +91,11 @@ class Answer:
                                 "output_format": kind, "triptych": {**self.content["triptych"], **item["triptych"]}}  # fmt: skip
         if (error := self.content["triptych"]["error"]) is not None:
             yield "error", {"error": error}
+
+
+def new_mark() -> str:
+    """What stands in no text of anybody's, for `Answer.laid_out`."""
+    return secrets.token_hex(16)
 
 
 class InPieces(Response):

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from triptych.spec.errors import BadRequestError
 from triptych.spec.image import Adjustment, AspectRatio, ImageRequest, InputImage, Size
 from triptych.spec.model import Lane
+from triptych.spec.records import Parent
 from triptych.spec.routing import NO_FLOORS, Floors
 from triptych.studio.terms import read_project
 
@@ -21,6 +22,18 @@ QUALITIES = ("auto", "low", "medium", "high", "xhigh", "max", "standard", "hd", 
 MAX_PROMPT = 32_000
 NONCE_HEADER = "X-Triptych-Nonce"
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
+_PICTURES = (
+    "image",
+    "image[]",
+    "images",
+    "image_url",
+    "input_image",
+    "input_images",
+    "input_references",
+    "reference_images",
+    "mask",
+)
+"""Fields by which clients of other hosts send pictures among the text fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +50,7 @@ class ImageCall:
     floors: Floors = NO_FLOORS
     nonce: str | None = None
     project: str | None = None
+    parent: Parent | None = None
     notes: tuple[Adjustment, ...] = ()
 
     def with_images(self, images: tuple[InputImage, ...], mask: InputImage | None) -> "ImageCall":
@@ -144,7 +158,7 @@ _REQUEST: Mapping[str, Callable[[str, Any], Any]] = {
     "seed": _integer(0, 2**32 - 1),
     "negative_prompt": _text,
     "aspect_ratio": _ratio,
-    "resolution": _word("512", "1k", "1.5k", "2k", "3k", "4k"),
+    "resolution": _word("512", "768", "1k", "1.5k", "2k", "3k", "4k"),
     "options": _options,
 }
 """Fields that become a field of ImageRequest of the same name. The last five are ours, as gateways write them."""
@@ -157,6 +171,7 @@ _CALL: Mapping[str, Callable[[str, Any], Any]] = {
     "allow_model_failover": _flag,
     "hedge": _flag,
     "no_training": _flag,
+    "no_community": _flag,
     "max_retention_days": _integer(0, 36_500),
     "regions": _regions,
     "nonce": read_nonce,
@@ -179,11 +194,13 @@ class _Reader:
 def read_call(body: Mapping[str, Any]) -> ImageCall:
     """A generation or the text fields of an edit as a call. Our own fields may also stand in an object `triptych`.
 
-    Raises BadRequestError with `param` set.
+    Raises BadRequestError with `param` set; also for a picture among these fields, because what would be drawn without it
+    costs money and is not what was asked for.
     """
     if isinstance(body.get("triptych"), Mapping):
         body = {**body, **body["triptych"]}
     reader = _Reader(body)
+    _no_pictures(body)
     if body.get("prompt") is None:
         raise BadRequestError("prompt is missing.", hint="Say what the picture should show.", param="prompt")
     prompt = _text("prompt", body["prompt"])
@@ -212,11 +229,42 @@ def read_call(body: Mapping[str, Any]) -> ImageCall:
             no_training=bool(call["no_training"]),
             max_retention_days=call["max_retention_days"],
             regions=call["regions"] or (),
+            no_community=bool(call["no_community"]),
         ),
         nonce=call["nonce"],
         project=call["project"],
         notes=(*_unknown(body), *_without_stream(call)),
     )
+
+
+def _no_pictures(body: Mapping[str, Any]) -> None:
+    for name in _PICTURES:
+        if body.get(name) not in (None, "", []):
+            raise BadRequestError(
+                f"{name} is not read here: pictures are sent as files.",
+                hint="Send them to POST /v1/images/edits as multipart/form-data: pictures in parts named image, a mask in a part "
+                     "named mask, each with a filename.",
+                param=name,
+            )  # fmt: skip
+
+
+def read_here(fields: Mapping[str, Any], words: Mapping[str, str]) -> ImageCall:
+    """The same of a wire that has other names for these fields: an error has them by `words`."""
+    try:
+        return read_call(fields)
+    except BadRequestError as error:
+        error.param = words.get(error.param or "", error.param)
+        raise
+
+
+def side(value: Any) -> Any:
+    """A `resolution` as other wires write it: `2K`, `0.5K`."""
+    return {"0.5k": "512"}.get(value.lower(), value.lower()) if isinstance(value, str) else value
+
+
+def unknown(name: str) -> Adjustment:
+    """What is said of a field that was taken in and means nothing."""
+    return Adjustment(name, "unsupported", "this field is not known here; it was not sent")
 
 
 def _without_stream(call: Mapping[str, Any]) -> tuple[Adjustment, ...]:
@@ -226,9 +274,5 @@ def _without_stream(call: Mapping[str, Any]) -> tuple[Adjustment, ...]:
 
 
 def _unknown(body: Mapping[str, Any]) -> tuple[Adjustment, ...]:
-    known = {*_REQUEST, *_CALL, "prompt", "model", "user", "safety_identifier", "triptych", "image", "image[]", "mask"}
-    return tuple(
-        Adjustment(name, "unsupported", "this field is not known here; it was not sent")
-        for name in sorted(set(body) - known)
-        if body[name] is not None
-    )
+    known = {*_REQUEST, *_CALL, "prompt", "model", "user", "safety_identifier", "triptych", *_PICTURES}
+    return tuple(unknown(name) for name in sorted(set(body) - known) if body[name] is not None)

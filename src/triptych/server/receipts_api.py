@@ -8,7 +8,7 @@ from starlette.routing import Route
 from triptych.app.container import App
 from triptych.app.direct import direct_calls
 from triptych.server.errors import as_json
-from triptych.spec.errors import NotFoundError
+from triptych.spec.errors import ConflictError, NotFoundError
 from triptych.spec.json import JsonObject
 from triptych.store.receipts import ReceiptRecord
 from triptych.tlog.tiles import CHECKPOINT_PATH
@@ -106,4 +106,13 @@ class ReceiptsApi:
                 hint="Ids of receipts begin with rcpt_; an answer of the API and a picture on the page name theirs. A "
                 "receipt is made when its tile has ended.",
             )  # fmt: skip
+        if await self._veiled(found):
+            raise ConflictError("It is hidden who made this picture, and its receipt would tell.",
+                                hint="Pick one of its row, or open the row.", param="id")  # fmt: skip
         return found
+
+    async def _veiled(self, receipt: ReceiptRecord) -> bool:
+        try:
+            return (await self._app.studio.tile(receipt.tile_id)).veiled
+        except NotFoundError:  # the log remembers longer than the store
+            return False

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any, get_args
 from urllib.parse import quote
@@ -29,8 +28,9 @@ from triptych.server.idempotency import Idempotency
 from triptych.server.openai_answer import RECEIPT_HEADER
 from triptych.server.openai_fields import nonce_header
 from triptych.server.receipts_api import receipt_json
-from triptych.spec.errors import BadRequestError, ConflictError, NotFoundError
+from triptych.spec.errors import BadRequestError, ConflictError, HostileContentError, NotFoundError
 from triptych.spec.image import Role
+from triptych.spec.model import LANES, Lane
 from triptych.spec.records import Parent
 from triptych.store.base import IdempotencyRecord
 from triptych.studio.planning import Asked, PictureRef
@@ -80,12 +80,14 @@ class StudioApi:
             Route("/api/tiles/{id}/cancel", self._change(self.cancel), methods=["POST"]),
             Route("/api/images/{id}", self.image),
             Route("/api/images/{id}/thumb", self.thumb),
+            Route("/api/images/{id}/view", self.view),
             Route("/api/images/{id}/receipt", self.image_receipt),
             Route("/api/images/{id}/heat", self.heat),
             Route("/api/images/{id}/restored", self._change(self.use), methods=["PUT"]),
             Route("/api/previews/{id}", self.preview),
             Route("/api/uploads", self._change(self.upload), methods=["POST"]),
             Route("/api/uploads/{sha256}", self.uploaded),
+            Route("/api/uploads/{sha256}/thumb", self.uploaded_thumb),
             Route("/api/models", self.models),
             Route("/api/selection", self._change(self.select), methods=["PUT"]),
             Route("/api/providers/{id}/key", self._change(self.set_key), methods=["PUT"]),
@@ -112,10 +114,9 @@ class StudioApi:
         runs = await self._app.studio.runs(limit=FIRST_RUNS)
         known = listed(self._app.models, self._app.router, self._app.picks)
         selected = await self._app.store.get_setting("selected")
-        today = datetime.fromtimestamp(self._app.clock.now_ms() / 1000, UTC).date()
         return {
             "version": __version__, "session": self._app.session, "since": since, **known, **runs.page,
-            "selected": selected if isinstance(selected, list) else first_choice(known["models"], today),
+            "selected": selected if isinstance(selected, list) else first_choice(known["models"], self._app.models.today),
             "spend": await self._app.studio.spend(), "first_visit": not runs.runs, "sample": await sample_state(self._app),
             "first_choice_rule": FIRST_CHOICE_RULE,
         }  # fmt: skip
@@ -191,6 +192,8 @@ class StudioApi:
         model, confirm = said.get("model"), said.get("confirm") is True
         if model is not None and not isinstance(model, str):
             raise BadRequestError("model must be a name.", param="model")
+        if (await studio.tile(old)).held:  # over or not
+            raise ConflictError("This tile is still at work.", hint="Stop it first.", param="id")
         with _about_one_model():
             tile = await self._idempotency.once(
                 request, body,
@@ -199,6 +202,9 @@ class StudioApi:
         return _created(tile.value.page, replayed=tile.replayed)
 
     async def retry_now(self, request: Request) -> Response:
+        if (await self._app.studio.tile(request.path_params["id"])).held:  # waiting or not
+            raise ConflictError("Nothing is told of this tile yet.",
+                                hint="Wait for the others of its row, or show the makers.", param="id")  # fmt: skip
         return reply((await self._app.studio.retry_now(request.path_params["id"])).page)
 
     async def cancel(self, request: Request) -> Response:
@@ -220,13 +226,14 @@ class StudioApi:
         record = await pictures.record(request.path_params["id"])
         if await self._app.studio.veils(record):
             if request.query_params.get("download"):
-                raise _hidden()
+                raise hidden_maker()
             headers = {"Cache-Control": "no-store", **_SANDBOX}  # the same address brings the file itself later
             return Response(await pictures.plain(record.sha256), 200, headers, PLAIN_TYPE)
         if request.query_params.get("download"):
             given = await hand_over(self._app.studio, self._app.store.receipts, record.id)
             headers = {"Cache-Control": "no-store", **_SANDBOX, "Content-Disposition": attachment(given.name),
-                       "X-Triptych-Content-Credentials": given.file.credentials}  # fmt: skip
+                       "X-Triptych-Content-Credentials": given.file.credentials,
+                       "X-Triptych-Recipe": "embedded" if given.file.recipe else "none"}  # fmt: skip
             if given.receipt is not None:
                 headers[RECEIPT_HEADER] = given.receipt.id
             return Response(given.file.data, 200, headers, record.media_type)
@@ -239,7 +246,7 @@ class StudioApi:
         """The receipt of a picture, as the file that goes beside it."""
         picture = await self._app.studio.pictures.record(request.path_params["id"])
         if await self._app.studio.veils(picture):
-            raise _hidden()
+            raise hidden_maker()
         found = await self._app.store.receipts.of_tile(picture.tile_id)
         if found is None:
             raise NotFoundError("This picture has no receipt yet.", param="id")
@@ -251,11 +258,19 @@ class StudioApi:
         data = await self._app.studio.pictures.thumb(request.path_params["id"])
         return Response(data, 200, {**_FOREVER, **_SANDBOX}, "image/webp")
 
+    async def view(self, request: Request) -> Response:
+        """A picture as rows show it; what cannot be made smaller is shown as it is."""
+        try:
+            data = await self._app.studio.pictures.view(request.path_params["id"])
+        except HostileContentError:
+            return await self.image(request)
+        return Response(data, 200, {**_FOREVER, **_SANDBOX}, "image/webp")
+
     async def heat(self, request: Request) -> Response:
         """The map of what an edit had changed outside of its mask."""
         record = await self._app.studio.pictures.record(request.path_params["id"])
         if await self._app.studio.veils(record):
-            raise _hidden()
+            raise hidden_maker()
         if record.restored is None or record.restored.heat_sha256 is None:
             raise NotFoundError("There is no map for this picture.", param="id")
         data = await self._app.studio.pictures.bytes_of(record.restored.heat_sha256)
@@ -265,12 +280,16 @@ class StudioApi:
         unrestored = (await _json(request)).get("unrestored")
         if not isinstance(unrestored, bool):
             raise BadRequestError("unrestored must be true or false.", param="unrestored")
-        return reply((await self._app.studio.use(request.path_params["id"], unrestored=unrestored)).page)
+        studio, picture = self._app.studio, request.path_params["id"]
+        if await studio.veils(await studio.pictures.record(picture)):  # only a model that takes no mask has two files
+            raise hidden_maker()
+        return reply((await studio.use(picture, unrestored=unrestored)).page)
 
     async def preview(self, request: Request) -> Response:
         data = self._app.studio.preview(request.path_params["id"])
-        if data is None:
-            raise NotFoundError("There is no preview of this tile now.", param="id")
+        if data is None:  # a page asks for what it was told of, and the picture itself may have come since
+            await self._app.studio.tile(request.path_params["id"])
+            return Response(None, 204, {"Cache-Control": "no-store"})
         kind = header(data).media_type
         if kind not in _SAFE:
             raise NotFoundError("The preview of this tile cannot be shown.", param="id")
@@ -280,8 +299,20 @@ class StudioApi:
         return reply((await self._app.studio.upload(await whole_body(request, MAX_UPLOAD))).json, 201)
 
     async def uploaded(self, request: Request) -> Response:
-        data, kind = await self._app.studio.pictures.shown(request.path_params["sha256"])
+        """A picture by the hash of its bytes; one of a blind row, that is to be started from, without what tells its
+        maker."""
+        sha256, studio = request.path_params["sha256"], self._app.studio
+        made = (await self._app.store.lineage.made([sha256])).get(sha256)
+        if made is not None and (await studio.tile(made[0])).veiled:
+            headers = {"Cache-Control": "no-store", **_SANDBOX}
+            return Response(await studio.pictures.plain(sha256), 200, headers, PLAIN_TYPE)
+        data, kind = await studio.pictures.shown(sha256)
         return Response(data, 200, {**_FOREVER, **_SANDBOX}, kind)
+
+    async def uploaded_thumb(self, request: Request) -> Response:
+        """The thumbnail of a picture by the hash of its bytes: pixels only, so that it tells nothing of a maker."""
+        data = await self._app.studio.pictures.thumb_of(request.path_params["sha256"])
+        return Response(data, 200, {**_FOREVER, **_SANDBOX}, "image/webp")
 
     # Keys and consents.
 
@@ -314,6 +345,15 @@ class StudioApi:
         return reply({"providers": self._app.models.recognise(key) if isinstance(key, str) else ()})
 
 
+NEVER_OPENED = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+"""Headers of a file that is kept by whoever asked for it, and never shown on this origin."""
+
+
 def attachment(name: str) -> str:
     """`Content-Disposition` for a download (RFC 6266 section 4.3): plain letters for old clients, the true name beside
     them when it has others."""
@@ -322,7 +362,8 @@ def attachment(name: str) -> str:
     return f'attachment; filename="{plain}"{more}'
 
 
-def _hidden() -> ConflictError:
+def hidden_maker() -> ConflictError:
+    """Why a picture of a row that is blind still is not handed over."""
     return ConflictError("It is hidden who made this picture, and the file would tell.",
                          hint="Pick one of its row first, or show the makers.", param="id")  # fmt: skip
 
@@ -371,7 +412,8 @@ def asked_of(body: Mapping[str, Any]) -> Asked:
     return Asked(text=text, models=_names("models", body.get("models", [])), n=n, images=_images(body.get("images", [])),
                  mask=mask, budget_micro_usd=budget, parent=_parent(body.get("parent")),
                  fewer=None if fewer is None else _names("fewer", fewer), continues=_flag(body, "continues"),
-                 restore=_flag(body, "restore"), tier=_tier(body.get("tier", "final")),
+                 restore=_flag(body, "restore"), tier=_tier(body.get("tier", "final")), lane_floor=_lane(body.get("lane_floor")),
+                 no_community=_flag(body, "no_community"),
                  project=None if project is None else read_project("project", project))  # fmt: skip
 
 
@@ -385,6 +427,13 @@ def _tier(value: Any) -> Tier:
     if value not in get_args(Tier):
         raise BadRequestError(f"tier is {value!r}; it takes draft or final.", param="tier")
     found: Tier = value
+    return found
+
+
+def _lane(value: Any) -> Lane | None:
+    if value is not None and value not in LANES:
+        raise BadRequestError(f"lane_floor is {str(value)[:40]!r}; it takes {', '.join(LANES)}.", param="lane_floor")
+    found: Lane | None = value
     return found
 
 

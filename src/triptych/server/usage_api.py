@@ -11,6 +11,7 @@ from triptych.app.container import App
 from triptych.network.usage.formats import as_csv, as_json, as_parquet
 from triptych.network.usage.reading import Counting
 from triptych.network.usage.report import Report
+from triptych.server.spoken import spoken
 from triptych.spec.errors import NotFoundError, OverloadedError, StorageError
 from triptych.tlog.checkpoint import Checkpoint
 from triptych.tlog.errors import TlogError
@@ -18,6 +19,7 @@ from triptych.tlog.note import Note
 from triptych.tlog.policy import TrustPolicy
 from triptych.tlog.tiles import CHECKPOINT_PATH
 from triptych.web import assets, usage
+from triptych.web.languages import words_of
 
 PATIENCE_S = 2.0  # how long an answer waits for numbers; later ones find them counted
 _HEADERS = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
@@ -46,11 +48,13 @@ class UsageApi:
     async def page(self, request: Request) -> Response:
         """The page. While a long log is counted for the first time, it says so and looks again."""
         headers = {**_HEADERS, "Content-Security-Policy": assets.CSP, "Referrer-Policy": "same-origin"}
-        report = await self._report()
+        report, words = await self._report(), words_of(spoken(request, request.query_params.get("lang")))
         if report is None:
             done = self._counting.counted if self._counting else 0
-            return HTMLResponse(usage.waiting(done, self._of), 503, {**headers, "Retry-After": "5", "Refresh": "5"})
-        html = await asyncio.to_thread(usage.page, report, str(request.base_url).rstrip("/"))
+            return HTMLResponse(
+                usage.waiting(done, self._of, words), 503, {**headers, "Retry-After": "5", "Refresh": "5"}
+            )
+        html = await asyncio.to_thread(usage.page, report, str(request.base_url).rstrip("/"), words)
         return HTMLResponse(html, headers=headers)
 
     def _file(self, write: Callable[[Report], bytes], media_type: str) -> Callable[[Request], Awaitable[Response]]:

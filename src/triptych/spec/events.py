@@ -6,10 +6,10 @@ from typing import Literal
 
 from triptych.spec.json import Json
 
-EventType = Literal["run", "hidden", "tile", "models", "spend", "lineage", "marks", "reset"]
-"""`run` a run with all its tiles · `hidden` a run went out of sight · `tile` changed fields of one tile · `models` the model list changed ·
-`spend` the totals changed · `lineage` a key visual was chosen or dropped · `marks` what people say
-of pictures, none named when there were many · `reset` what was asked for is gone: load everything anew."""
+EventType = Literal["run", "hidden", "tile", "progress", "models", "spend", "lineage", "marks", "picks", "kit", "reset"]
+"""`run` a run with all its tiles · `hidden` a run went out of sight · `tile` changed fields of one tile · `progress` how many of a blind row are over · `models` the model list changed ·
+`spend` the totals changed · `lineage` a key visual was chosen or dropped, or a branch pinned, hidden or brought back · `marks` what people say
+of pictures, none named when there were many · `picks` what is picked of pictures, none named when all was forgotten · `kit` a key-visual kit, or what clients say of it, changed · `reset` what was asked for is gone: load everything anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from triptych.spec.image import AspectRatio
-from triptych.spec.records import TileRecord
+from triptych.spec.records import PictureRecord, TileRecord
 
 Verdict = Literal["kept", "open", "rejected"]
 """What was decided about a picture; `open`: nothing yet."""
+ByTime = Literal["newest", "oldest"]
+Order = Literal[ByTime, "stars", "cost"]
+"""What comes first: the newest, the oldest, those with the most stars or those that cost most (then those of which that is not
+known); of equal ones the newest."""
 Between = tuple[int, int]
 """The least and the largest value, both included."""
 
@@ -39,7 +43,8 @@ class Print:
 class GallerySearch:
     """What is looked for; everything that is named must hold. `costs` are micro-dollars, `times` milliseconds.
     `references` are beginnings of hashes of pictures to start from; each of `colours` is words of which one is enough;
-    `failed` asks for pictures of rows in which a model failed (or none did); `trashed` looks into the trash instead."""
+    `failed` asks for pictures of rows in which a model failed (or none did); `trashed` looks into the trash instead; `keyed` asks for key
+    visuals; `watched` for what drift checks made, and `checks` for that of one watch or check, by id."""
 
     text: str = ""
     models: tuple[str, ...] = ()
@@ -55,15 +60,41 @@ class GallerySearch:
     referring: bool | None = None
     failed: bool | None = None
     trashed: bool = False
+    keyed: bool | None = None
+    watched: bool | None = None
+    checks: tuple[str, ...] = ()
+    order: Order = "newest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a list begins: at the picture with this `seq`. In an order by something else than time `value` is what that
+    picture has of it (a cost that is not known is -1), and `top` the newest picture that counts, so that what comes
+    meanwhile moves nothing."""
+
+    seq: int
+    value: int | None = None
+    top: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """The drift watch that a picture was made for, by id and name, and the check that it belongs to."""
+
+    watch: str
+    name: str
+    check: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryEntry:
-    """One picture of the gallery. `seq` is its place: larger is newer. `cost_micro_usd` None: not known."""
+    """One picture of the gallery. `seq` is its place: larger is newer. `cost_micro_usd` None: not known. `watch` None: it
+    was made for no drift watch."""
 
     seq: int
     id: str
     tile: TileRecord
+    picture: PictureRecord
     sha256: str
     created_ms: int
     width: int
@@ -71,14 +102,17 @@ class GalleryEntry:
     cost_micro_usd: int | None
     tone: str | None
     marks: Marks
+    watch: Watched | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryPage:
-    """Some entries, newest first; `next_seq` is where the page after them starts, None at the end."""
+    """Some entries in their order. `start` is the place of the first one, None where there is none; `next` is where the
+    page after them starts, None at the end."""
 
     entries: tuple[GalleryEntry, ...]
-    next_seq: int | None
+    start: Place | None
+    next: Place | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,15 @@ Money is whole micro-dollars (1 USD = 1,000,000), sizes are pixels, durations ar
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from triptych.spec.json import Json
 
-Operation = Literal["generate", "edit"]
+Task = Literal["upscale", "remove_background"]
+"""A job that is done on one picture and takes no words. `upscale`: the same picture with more pixels, the request's `size`;
+`remove_background`: its subject alone, the rest transparent."""
+TASKS: tuple[Task, ...] = get_args(Task)
+Operation = Literal["generate", "edit", "upscale", "remove_background"]
 Role = Literal["edit", "subject", "style", "layout"]
 """What an input picture is for. `edit` is the picture to be changed; the others are references."""
 
@@ -128,7 +132,8 @@ class ImageRequest:
     `knobs` are the creative settings of the prompt grammar by canonical name (`stylize`, `chaos`, `weird`, `tile`,
     `raw`, `iw`, `sw`, …). `options` are passed to one provider by its name, as that provider writes them. `turns` are
     earlier steps, the oldest first; the answer of the last one is among `images`. `restore`: what an edit changes outside
-    of its mask is put back here, also by a model that takes masks.
+    of its mask is put back here, also by a model that takes masks. `task` is a job with the picture to edit in place of one
+    by words: `prompt` then only says what the picture shows, and goes nowhere.
     """
 
     prompt: str
@@ -153,11 +158,12 @@ class ImageRequest:
     options: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     turns: tuple[Turn, ...] = ()
     restore: bool = False
+    task: Task | None = None
 
     @property
     def operation(self) -> Operation:
         """An edit has a picture to start from; references alone do not make one, but need the same door."""
-        return "edit" if self.images else "generate"
+        return self.task or ("edit" if self.images else "generate")
 
     def features(self) -> frozenset[str]:
         """The names of everything asked for beyond the prompt: what a model must honour or report."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
-from triptych.spec.image import Adjustment, ImageRequest, ImageResult, Operation
+from triptych.spec.image import TASKS, Adjustment, ImageRequest, ImageResult, Operation
 from triptych.spec.json import Json
 
 Lane = Literal["local", "pinned", "attested", "community", "commercial"]
@@ -21,6 +21,8 @@ class SizeRule:
     multiple: int = 1
     min_side: int = 64
     max_side: int = 4096
+    max_short_side: int = 1 << 16
+    """Of the shorter side, where a model takes no square as wide as its widest picture."""
     min_pixels: int = 0
     max_pixels: int = 1 << 26
     min_ratio: float = 1 / 16
@@ -108,7 +110,15 @@ class ModelCard:
     is_ai: bool = True
     note: str | None = None
     retires: str | None = None  # ISO date
+    successors: tuple[str, ...] | None = (
+        None  # the ids that its provider names in its place; () where it names none, None where not known
+    )
     extra: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def draws(self) -> bool:
+        """Whether it makes pictures by words; others only do a task with a picture, and no one chooses them for a prompt."""
+        return any(operation not in TASKS for operation in self.capabilities.operations)
 
 
 Step = Literal["submit", "poll", "fetch", "cancel", "check"]
@@ -224,4 +234,14 @@ class ImageModel(Protocol):
 
     async def check(self) -> KeyCheck:
         """Tries the credentials (or the server) with a call that costs nothing."""
+        ...
+
+
+@runtime_checkable
+class TellsModels(Protocol):
+    """A model whose provider can be asked which models it has, with a call that costs nothing."""
+
+    async def list_models(self) -> KeyCheck | None:
+        """The names in `detail.models`, as requests have them, or in `detail.there` whether this one is there, where its provider tells of
+        one at a time; None where it tells nothing."""
         ...

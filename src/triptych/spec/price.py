@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from triptych.spec.image import FREE, UNKNOWN_COST, AspectRatio, Cost, ImageRequest, Size, Turn, Usage
 from triptych.spec.model import ModelCard, PriceLine, PriceUnit
-from triptych.spec.sizing import choose_resolution, choose_size, resolution_side, size_within
+from triptych.spec.sizing import choose_resolution, choose_size, resolution_side, shape_of_edit, size_within
 
 _MILLION = 1_000_000
 _MOST_SHEETS = 2048
@@ -172,7 +172,7 @@ _sheets: dict[tuple[object, ...], _Sheet] = {}
 def _sheet(card: ModelCard, request: ImageRequest) -> _Sheet:
     """Worked out once: a request is priced several times on its way, and most are of the same few shapes."""
     key = (id(card), request.size, request.aspect_ratio, request.resolution, request.quality, request.operation,
-           request.background)  # fmt: skip
+           request.background, shape_of_edit(request) if request.resolution else None)  # fmt: skip
     found = _sheets.get(key)
     if found is None or found.card is not card:
         if len(_sheets) >= _MOST_SHEETS:

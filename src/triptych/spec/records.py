@@ -84,12 +84,14 @@ class TileRecord:
     nonce: str | None = None  # for the router's draws about this tile, where its caller gave one
     owner: str | None = None  # the server process that holds it
     hidden: bool = False
+    trashed_ms: int | None = None  # when it was thrown away; one with pictures is not, they are
     parent: Parent | None = None
     draft: Mapping[str, str] | None = None  # what was set to draw it cheaply; None: it is no draft
     imported: Mapping[str, Json] | None = None  # made elsewhere: what its file says of its maker, which nobody checked
     final: bool = False  # made from the draft in `parent`, as what was asked for there
     fee_estimate_micro_usd: int = 0  # the router's own fee, not in `estimate` and `cost`
     fee_micro_usd: int = 0
+    doubt: Mapping[str, Json] | None = None  # what another node's drawing of the same job says against its picture
     coming: "tuple[PictureRecord, ...]" = ()  # here, and written down before their bytes are kept
 
 
@@ -200,6 +202,10 @@ Question = Literal["prettier", "closer"]
 """`prettier` which one looks better · `closer` which one is closer to what was asked for."""
 
 
+PickSource = Literal["own", "client"]
+"""`own` the user's choice · `client` what a client said on a sheet, taken in by the user."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPicture:
     """One of the pictures that a pick was made among: who made it (`provider/model` and the model's family), and its
@@ -216,7 +222,9 @@ class PickRecord:
     """One choice of the user's among pictures shown side by side. Indexes are into `shown`, in the order shown.
 
     Either `winner` is the one that was preferred to all others, or it is None and those in `rejected` were put behind
-    the rest. `run_id` is None when the pictures are of several runs. `blind`: the makers were hidden until then.
+    the rest. `run_id` is None when the pictures are of several runs, and for what a client said, which opens no row.
+    `blind`: the makers were hidden until then. `ballot` names the answers that a client's pick was taken from, and
+    `statement` what is still to be stated of it in public.
     """
 
     id: str
@@ -228,6 +236,9 @@ class PickRecord:
     shown: tuple[ShownPicture, ...]
     winner: int | None = None
     rejected: tuple[int, ...] = ()
+    source: PickSource = "own"
+    ballot: str | None = None
+    statement: str | None = None
 
 
 LedgerKind = Literal["reserve", "settle", "release"]

@@ -18,8 +18,9 @@ Breaker = Literal["closed", "open", "half_open"]
 LatencySource = Literal["here", "endpoint", "card"]
 Reason = Literal[
     "picked", "ranked_lower", "other_model", "no_key", "disabled", "operation_unsupported", "mask_unsupported",
-    "too_many_inputs", "size_unsupported", "lane_floor", "price_cap", "unhealthy", "retired",
+    "too_many_inputs", "size_unsupported", "lane_floor", "no_community", "price_cap", "unhealthy", "retired",
     "request_unsupported", "price_unknown", "policy_filter", "data_training", "data_retention", "data_region",
+    "probation",
 ]  # fmt: skip
 """Why a candidate was picked or not. One word each; the page and the docs explain them."""
 Sign = Literal["worked", "refused", "not_sent", "overloaded", "failed", "ambiguous", "empty", "answered", "none"]
@@ -169,15 +170,18 @@ class Features:
     no_training: bool = False  # only where what is sent is not trained on
     max_retention_days: int | None = None  # 0: only where nothing is kept
     regions: tuple[str, ...] = ()  # only where it is handled in one of these; empty for anywhere
+    no_community: bool = False  # not in the lane `community`, which the order of lanes alone cannot leave out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floors:
-    """What the user asks of whoever is sent the prompt; an endpoint whose card does not say so is out."""
+    """What the user asks of whoever is sent the prompt; an endpoint whose card does not say so is out. `no_community`: and nobody
+    in the lane `community`."""
 
     no_training: bool = False
     max_retention_days: int | None = None
     regions: tuple[str, ...] = ()
+    no_community: bool = False
 
 
 NO_FLOORS = Floors()
@@ -209,6 +213,7 @@ class EndpointState:
     region: str | None = None
     taste: int | None = None  # strength in the user's own side-by-side picks, in milli-logits; None: never compared
     taste_sd: int | None = None  # its standard deviation, in milli-logits; None: that of what was never compared
+    newcomer: int | None = None  # on probation: jobs from here that its owner has in hand; None: it is not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

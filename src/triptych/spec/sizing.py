@@ -42,6 +42,7 @@ def size_allowed(rule: SizeRule, size: Size) -> bool:
         and size.height % rule.multiple == 0
         and min(size.width, size.height) >= rule.min_side
         and max(size.width, size.height) <= rule.max_side
+        and min(size.width, size.height) <= rule.max_short_side
         and rule.min_pixels <= size.pixels <= rule.max_pixels
         and rule.min_ratio <= size.width / size.height <= rule.max_ratio
     )
@@ -77,21 +78,30 @@ def _heights(rule: SizeRule, width: int, wanted: float) -> set[int]:
     """The heights worth trying at a width: around the shape, and at the edges of what the rule allows there."""
     step = rule.multiple
     low = max(rule.min_side, -(-rule.min_pixels // width), math.ceil(width / rule.max_ratio))
-    high = min(rule.max_side, rule.max_pixels // width, math.floor(width / rule.min_ratio))
+    widest = rule.max_side if width <= rule.max_short_side else min(rule.max_side, rule.max_short_side)
+    high = min(widest, rule.max_pixels // width, math.floor(width / rule.min_ratio))
     near = int(wanted // step) * step
     edges = {-(-low // step) * step, high // step * step}
     return {height for height in {near, near + step} | edges if low <= height <= high}
 
 
+def shape_of_edit(request: ImageRequest) -> AspectRatio | None:
+    """The shape of the picture that is to be changed; None where there is none."""
+    source = next((image for image in request.images if image.role == "edit"), None)
+    return Size(source.width, source.height).ratio if source is not None and source.width and source.height else None
+
+
 def choose_size(caps: Capabilities, request: ImageRequest) -> Size | None:
     """The pixel size for a card that lists sizes or has a rule for them; None when nothing was asked for, or when the
-    card has neither."""
+    card has neither. Where only a size class is asked for, a picture that is to be changed keeps its shape."""
     if request.size is None and request.aspect_ratio is None and request.resolution is None:
         return None
     if request.size is not None and caps.size_rule is not None and size_allowed(caps.size_rule, request.size):
         return request.size
     side = resolution_side(request.resolution or caps.default_resolution or "1k")
-    ratio = request.aspect_ratio or (request.size.ratio if request.size else AspectRatio(1, 1))
+    ratio = request.aspect_ratio or (
+        request.size.ratio if request.size else shape_of_edit(request) or AspectRatio(1, 1)
+    )
     pixels = request.size.pixels if request.size else side * side
     if caps.sizes:
         return min(

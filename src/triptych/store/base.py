@@ -1,6 +1,6 @@
 """The interfaces of everything that keeps something, and what each of them promises."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -63,6 +63,7 @@ class Charged:
 class Spend:
     """Open reservations plus settled charges, in micro-dollars. `unknown` counts charges nobody could tell, for which
     their estimates stand in: `guessed_micro_usd` of the amount, told when one name is asked for or a scope is listed.
+    `fee_micro_usd` of it is the router's own fee, told when one name is asked for.
     `cap` names the cap that refused, in an answer of `reserve`. A charge counts for the run, day, key and project of its
     reservation."""
 
@@ -70,6 +71,7 @@ class Spend:
     unknown: int
     cap: Cap | None = field(default=None, compare=False)
     guessed_micro_usd: int = field(default=0, compare=False)
+    fee_micro_usd: int = field(default=0, compare=False)
 
 
 class RecordStore(Protocol):
@@ -167,6 +169,10 @@ class RecordStore(Protocol):
         api_key: str | None = None,
         project: str | None = None,
     ) -> Spend: ...
+    async def spend_outside(self, *, day: str, runs: Collection[str]) -> Spend:
+        """What was spent on a day by all but these runs."""
+        ...
+
     async def balances(self, scope: Cap, limit: int = 100) -> Mapping[str, Spend]:
         """What was spent under each name of a scope, by name: the newest days and runs, the largest keys and projects."""
         ...
@@ -197,13 +203,25 @@ class RecordStore(Protocol):
         """All picks, or those of one kind of task, oldest first."""
         ...
 
+    async def veiled(self) -> Mapping[str, tuple[str, ...]]:
+        """The tiles, by id, of each run that is blind and was neither picked from nor opened."""
+        ...
+
     async def picks_of(self, run_ids: Sequence[str]) -> Mapping[str, tuple[PickRecord, ...]]: ...
+    async def picks_among(self, picture_ids: Sequence[str]) -> tuple[PickRecord, ...]:
+        """Every pick that may be of these pictures: those of their runs, and those of no one run. Oldest first."""
+        ...
+
+    async def rejections(self) -> tuple[PickRecord, ...]:
+        """Every pick without a winner, oldest first."""
+        ...
+
     async def delete_pick(self, pick_id: str) -> bool:
         """False when there is none."""
         ...
 
-    async def delete_picks(self) -> int:
-        """All of them. Returns how many there were."""
+    async def delete_picks(self, ids: Sequence[str] | None = None) -> int:
+        """Those, or all of them. Returns how many there were."""
         ...
 
     async def get_setting(self, name: str) -> Json: ...

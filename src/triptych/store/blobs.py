@@ -4,20 +4,20 @@ import asyncio
 import hashlib
 import os
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import S3Store
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from triptych.spec.errors import BadRequestError, SettingsError, StorageError
 from triptych.store.faults import FULL_HINT, at, os_error
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
 
 T = TypeVar("T")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -27,7 +27,6 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows
 _GROUP = 64  # files written together
 _UPLOADS = 8  # at once
 _WARM_BYTES = 48 << 20
-_RAISED = (BaseError, OSError, ValueError)  # obstore raises Python's own classes where there is one
 
 
 def _sharded(sha256: str) -> str:
@@ -171,14 +170,26 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
+def bucket_errors() -> tuple[type[Exception], ...]:
+    """What obstore raises by itself. The first bucket loads it; until then nobody can have raised an error of it."""
+    loaded = sys.modules.get("obstore.exceptions")
+    return () if loaded is None else (loaded.BaseError,)
+
+
+def _raised() -> tuple[type[Exception], ...]:
+    return (OSError, ValueError, *bucket_errors())  # obstore raises Python's own classes where there is one
+
+
 class BucketObjects:
     """Objects of an S3 bucket, under the prefix of its address. A PUT that was answered is durable there."""
 
-    def __init__(self, store: S3Store, name: str) -> None:
+    def __init__(self, store: "S3Store", name: str) -> None:
         self.name = name
         self._store = store
 
     def write(self, path: str, data: bytes) -> None:
+        import obstore
+
         obstore.put(self._store, path, data, use_multipart=False)
 
     def write_all(self, items: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
@@ -188,17 +199,21 @@ class BucketObjects:
     def _fault(self, path: str, data: bytes) -> Exception | None:
         try:
             self.write(path, data)
-        except _RAISED as error:
+        except _raised() as error:
             return error
         return None
 
     def read(self, path: str) -> bytes | None:
+        import obstore
+
         try:
             return obstore.get(self._store, path).bytes().to_bytes()
         except FileNotFoundError:
             return None
 
     def exists(self, path: str) -> bool:
+        import obstore
+
         try:
             obstore.head(self._store, path)
         except FileNotFoundError:
@@ -206,6 +221,8 @@ class BucketObjects:
         return True
 
     def remove(self, path: str) -> None:
+        import obstore
+
         with suppress(FileNotFoundError):
             obstore.delete(self._store, path)
 
@@ -232,7 +249,7 @@ class ObjectBlobs:
             self._start()
         try:
             named = await kept
-        except _RAISED as error:
+        except _raised() as error:
             raise _storage_error(error, self._objects.name) from error
         self._remember(named, data)
         return named
@@ -308,7 +325,7 @@ class ObjectBlobs:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         try:
             return await asyncio.to_thread(work)
-        except _RAISED as error:
+        except _raised() as error:
             raise _storage_error(error, self._objects.name) from error
 
 
@@ -346,6 +363,9 @@ def open_blobs(location: str | Path, options: Mapping[str, Any] | None = None) -
         )  # fmt: skip
     chosen = dict(options or {})
     client = {"allow_http": True} if str(chosen.get("endpoint", "")).startswith("http://") else None
+    from obstore.exceptions import BaseError
+    from obstore.store import S3Store
+
     try:
         store = S3Store.from_url(text, config=chosen or None, client_options=client)  # type: ignore[arg-type]
     except (BaseError, ValueError) as error:

@@ -81,7 +81,15 @@ def open_engines(place: Place, busy_s: float) -> Engines:
         connection.commit()
 
     event.listen(writer, "connect", limit_waiting)
+    event.listen(writer, "connect", _no_jit)
+    event.listen(reader, "connect", _no_jit)
     return Engines(writer, reader)
+
+
+def _no_jit(connection: Any, _record: Any) -> None:
+    # Compiling a plan takes half a second where running it takes some milliseconds (postgresql.org/docs/15/jit-decision.html).
+    connection.execute("SET jit = off")
+    connection.commit()
 
 
 def _sqlite_common(connection: sqlite3.Connection) -> None:

@@ -6,9 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-
 from triptych.spec.errors import StorageError
 
 FULL_HINT = "Free some space and try again; what was saved before is safe."
@@ -58,8 +55,20 @@ def driver_errors() -> tuple[type[Exception], ...]:
     return (sqlite3.Error,) if loaded is None else (sqlite3.Error, loaded.Error)
 
 
+def _alchemy(name: str) -> tuple[type[Exception], ...]:
+    """An error class of SQLAlchemy; none while it is not loaded, as in a hub, which keeps its memory without it."""
+    loaded = sys.modules.get("sqlalchemy.exc")
+    return () if loaded is None else (getattr(loaded, name),)
+
+
 def _database_errors() -> tuple[type[Exception], ...]:
-    return (SQLAlchemyError, *driver_errors())
+    return (*_alchemy("SQLAlchemyError"), *driver_errors())
+
+
+def _original(error: BaseException) -> BaseException:
+    """What the driver said."""
+    orig: BaseException | None = getattr(error, "orig", None) if isinstance(error, _alchemy("DBAPIError")) else None
+    return error if orig is None else orig
 
 
 def _is_postgres(error: BaseException | None) -> bool:
@@ -68,18 +77,18 @@ def _is_postgres(error: BaseException | None) -> bool:
 
 def state_of(error: BaseException) -> str | None:
     """The SQLSTATE of a PostgreSQL error."""
-    original = error.orig if isinstance(error, DBAPIError) else error
+    original = _original(error)
     return getattr(original, "sqlstate", None) if _is_postgres(original) else None
 
 
 def storage_error(error: BaseException, place: str) -> StorageError:
     """`error` as a StorageError that names `place`. Values of the statement are not in it."""
-    original = error.orig if isinstance(error, DBAPIError) else error
+    original = _original(error)
     words = _words(original)
     if words is not None:
         message, hint = words
         return StorageError(message.format(place=place), hint=hint, upstream=_first_line(original))
-    if isinstance(error, IntegrityError | sqlite3.IntegrityError):
+    if isinstance(error, (*_alchemy("IntegrityError"), sqlite3.IntegrityError)):
         return StorageError(
             f"{place} refuses the record: it is there already, or what it belongs to is not.",
             hint="Save the run before its tiles and the tile before its pictures, and use an id only once.",
@@ -101,7 +110,7 @@ def _words(original: BaseException | None) -> tuple[str, str] | None:
         if state is None:
             return _UNREACHABLE if isinstance(original, sys.modules["psycopg"].OperationalError) else None
         return next((_POSTGRES[part] for part in (state, state[:3], state[:2]) if part in _POSTGRES), None)
-    if isinstance(original, PoolTimeoutError):
+    if isinstance(original, _alchemy("TimeoutError")):
         return "{place} is too busy.", "Try again."
     return None
 

@@ -1,13 +1,15 @@
 """The gallery's pictures: looked for, marked, and at last deleted."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    and_,
     delete,
     desc,
     false,
@@ -17,32 +19,37 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     update,
 )
 
-from triptych.spec.gallery import GalleryEntry, GalleryPage, GallerySearch, Marks, Print, Purged
-from triptych.spec.records import PictureRecord, TileRecord
+from triptych.spec.drift import WatchRecord
+from triptych.spec.gallery import GalleryEntry, GalleryPage, GallerySearch, Marks, Place, Print, Purged, Watched
+from triptych.spec.records import PictureRecord, RunRecord, TileRecord
 from triptych.store import tables
 from triptych.store.codec import from_json, json_value, to_json
+from triptych.store.embeddings import Embeddings
+from triptych.store.gallery_order import by_value, in_order, newest, onwards, value_of
 from triptych.store.gallery_words import SEQ_BITS, notes, postgres_match, signs, sqlite_match
 from triptych.store.statements import Statements
+from triptych.store.thrown import ThrownTiles
 from triptych.store.writer import Writer
 
 T = TypeVar("T")
 Change = Callable[[Marks], Marks]
 _CHUNK = 500  # names in one IN (…)
 _SLACK = 2  # per cent by which a picture's shape may differ from the one looked for
+_MANY = 20_000  # failures from which most rows have one
+_SOME = 1_000  # pictures of which there are few
+_NEWEST = 2_000  # pictures among which a common word fills a page
+# The plus keeps the planner from walking the gallery and asking the index about each (sqlite.org/optoverview.html,
+# section 8): newest first is the order of the index's own rows.
+_row: ColumnElement[int] = literal_column("+gallery_words.rowid")
 _HASH = re.compile(r'"([0-9a-f]{64})"')
 _table = tables.gallery
 _MARKS = (
-    _table.c.id,
-    _table.c.stars,
-    _table.c.verdict,
-    _table.c.tags,
-    _table.c.project,
-    _table.c.trashed_ms,
-    _table.c.alt,
-)
+    _table.c.id, _table.c.stars, _table.c.verdict, _table.c.tags, _table.c.project, _table.c.trashed_ms, _table.c.alt,
+)  # fmt: skip
 
 
 class Reader(Protocol):
@@ -58,28 +65,41 @@ class GalleryStore:
 
     def __init__(self, writer: Writer, read: Reader, statements: Statements) -> None:
         self._writer, self._read, self._statements = writer, read, statements
+        self.tiles = ThrownTiles(writer, read, statements)
+        self.embeddings = Embeddings(writer, read)
 
     async def page(
-        self, search: GallerySearch, *, start: int | None = None, skip: int = 0, limit: int = 100
+        self, search: GallerySearch, *, start: Place | None = None, skip: int = 0, limit: int = 100
     ) -> GalleryPage:
-        """Some of what is found, newest first: from the entry `start` (a `seq`; None: the newest) on, without the first
+        """Some of what is found, in the order of the search: from `start` (None: the first one) on, without the first
         `skip` of them."""
         return await self._read(lambda db: _page(db, search, start, skip, limit))
 
-    async def count(self, search: GallerySearch, *, start: int | None = None) -> int:
-        """How many are found from `start` on."""
+    async def count(self, search: GallerySearch, *, start: Place | None = None) -> int:
+        """How many are found from `start` on; in an order by something else than time all of that list."""
         return await self._read(lambda db: db.execute(_counted(db, search, start)).scalar() or 0)
 
-    async def ids(self, search: GallerySearch, limit: int) -> tuple[str, ...]:
-        """The newest ones, by id."""
-        query = _found(search, None, _table.c.id).order_by(desc(_table.c.seq)).limit(limit)
-        return await self._read(lambda db: tuple(db.execute(_for(db, query, search)).scalars()))
+    async def ids(
+        self, search: GallerySearch, limit: int, *, start: Place | None = None, skip: int = 0
+    ) -> tuple[str, ...]:
+        """The ids of what `page` would find, in its order."""
 
-    async def entries(self, ids: Sequence[str]) -> tuple[GalleryEntry, ...]:
-        """Pictures by id, in that order, those in the trash too; what is not there is left out."""
+        def read(db: Connection) -> tuple[str, ...]:
+            seqs = [seq for seq, _ in _places_of(db, search, start, skip, limit)]
+            parts = (select(_table.c.seq, _table.c.id).where(_table.c.seq.in_(part)) for part in _chunks(seqs))
+            names = {seq: str(id_) for part in parts for seq, id_ in db.execute(part)}
+            return tuple(names[seq] for seq in seqs)
+
+        return await self._read(read)
+
+    async def entries(self, ids: Sequence[str], *, shown: bool = False) -> tuple[GalleryEntry, ...]:
+        """Pictures by id, in that order, those in the trash too; what is not there is left out, with `shown` also what is of
+        a blind row still."""
+        also = _shown() if shown else true()
 
         def read(db: Connection) -> tuple[GalleryEntry, ...]:
-            found = {entry.id: entry for part in _chunks(ids) for entry in _entries(db, _table.c.id.in_(part))}
+            parts = (and_(_table.c.id.in_(part), also) for part in _chunks(ids))
+            found = {entry.id: entry for which in parts for entry in _entries(db, which)}
             return tuple(found[id_] for id_ in dict.fromkeys(ids) if id_ in found)
 
         return await self._read(read)
@@ -120,6 +140,19 @@ class GalleryStore:
         query = select(_table.c.project).where(_table.c.project.is_not(None)).distinct()
         return await self._read(lambda db: tuple(sorted(str(name) for name in db.execute(query).scalars())))
 
+    async def models(self) -> tuple[str, ...]:
+        """Every model that was ever asked, by name. Each is the next one in the index, so that no other row is read."""
+        asked = tables.attempts.c.endpoint
+        first = select(func.min(asked).label("name")).cte("asked", recursive=True)
+        after = select(func.min(asked)).where(asked > first.c.name).correlate(first)
+        names = first.union_all(select(after.scalar_subquery()).select_from(first).where(first.c.name.is_not(None)))
+        return await self._read(lambda db: tuple(filter(None, db.execute(select(names.c.name)).scalars())))
+
+    async def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Every width and height that a picture has."""
+        sizes = select(_table.c.width, _table.c.height).distinct()
+        return await self._read(lambda db: tuple((width, height) for width, height in db.execute(sizes)))
+
     # What pictures look like.
 
     async def unseen(self, limit: int) -> tuple[tuple[str, str], ...]:
@@ -145,6 +178,11 @@ class GalleryStore:
         query = _found(GallerySearch(), None, _table.c.id, _table.c.shape).where(_table.c.shape != "")
         ordered = query.order_by(desc(_table.c.seq))
         return await self._read(lambda db: tuple((id_, shape) for id_, shape in db.execute(ordered)))
+
+    async def hashes(self) -> tuple[tuple[str, str], ...]:
+        """The id and the hash of the bytes of every picture that is not in the trash, newest first."""
+        query = _found(GallerySearch(), None, _table.c.id, _table.c.sha256).order_by(desc(_table.c.seq))
+        return await self._read(lambda db: tuple((id_, sha256) for id_, sha256 in db.execute(query)))
 
     # Pictures of earlier versions, and those whose time is over.
 
@@ -188,34 +226,113 @@ class GalleryStore:
         return Purged(pictures=ids, hashes=tuple(sorted(hashes - named)))
 
 
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def _chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
     names = list(dict.fromkeys(ids))
     return (names[start : start + _CHUNK] for start in range(0, len(names), _CHUNK))
 
 
-def _page(db: Connection, search: GallerySearch, start: int | None, skip: int, limit: int) -> GalleryPage:
+def _page(db: Connection, search: GallerySearch, start: Place | None, skip: int, limit: int) -> GalleryPage:
     # First the places, out of the narrow index, then the rows of this page.
-    places = _found(search, start, _table.c.seq).order_by(desc(_order(db, search))).limit(limit + 1).offset(skip)
-    found = list(db.execute(_for(db, places, search)).scalars())
-    entries = [entry for part in _chunks(found[:limit]) for entry in _entries(db, _table.c.seq.in_(part))]
+    found = _places_of(db, search, start, skip, limit + 1)
+    top = start.top if start else db.execute(newest()).scalar() if by_value(search) else None
+    places = [Place(seq=seq, value=value, top=top) for seq, value in found]
+    rows = {entry.seq: entry for part in _chunks([seq for seq, _ in found[:limit]])
+            for entry in _entries(db, _table.c.seq.in_(part))}  # fmt: skip
     return GalleryPage(
-        entries=tuple(sorted(entries, key=lambda entry: -entry.seq)),
-        next_seq=found[limit] if len(found) > limit else None,
+        entries=tuple(rows[seq] for seq, _ in found[:limit] if seq in rows),
+        start=places[0] if places else None,
+        next=places[limit] if len(places) > limit else None,
     )
 
 
-def _found(search: GallerySearch, start: int | None, *columns: Any) -> Select[Any]:
-    """What is looked for but for its words."""
-    query = select(*columns).where(
-        _table.c.trashed_ms.is_not(None) if search.trashed else _table.c.trashed_ms.is_(None)
+def _places_of(
+    db: Connection, search: GallerySearch, start: Place | None, skip: int, limit: int
+) -> list[tuple[int, int | None]]:
+    """The `seq` of what is found, each with the value that the order goes by."""
+    if (found := _newest(db, search, start, skip + limit)) is not None:
+        return [(seq, None) for seq in found[skip:]]
+    return [(seq, value) for seq, value in db.execute(_places(db, search, start).limit(limit).offset(skip))]
+
+
+def _newest(db: Connection, search: GallerySearch, start: Place | None, wanted: int) -> list[int] | None:
+    """The places of the newest that are found, as many as are wanted; None when they have to be looked for otherwise.
+    PostgreSQL does not know how common a word is that may go on, and would fetch and sort all that have it."""
+    match = "" if db.dialect.name == "sqlite" or _wordless(search) else postgres_match(search)
+    if not match or search.order != "newest":
+        return None
+    order = select(_table.c.seq).order_by(desc(_table.c.seq)).offset(_NEWEST).limit(1)
+    oldest = db.execute(order.where(*onwards(search, start))).scalar()
+    # Said in this way the words are no matter for their index.
+    has = text("(word_vector @@ to_tsquery('simple', :match)) IS TRUE").bindparams(match=match)
+    query = _found(search, start, _table.c.seq).where(has).order_by(desc(_table.c.seq)).limit(wanted)
+    found = list(db.execute(query if oldest is None else query.where(_table.c.seq > oldest)).scalars())
+    return found if oldest is None or len(found) == wanted else None
+
+
+def _places(db: Connection, search: GallerySearch, start: Place | None) -> Select[Any]:
+    """The places of what is found, in order: `seq`, and the value that the order goes by."""
+    match = sqlite_match(search) if db.dialect.name == "sqlite" and not _wordless(search) else ""
+    rare = _is_rare(db, search)
+    if by_value(search):
+        if not match:
+            query = _found(search, start, _table.c.seq, value_of(search), rare=rare)
+            return in_order(_for(db, query, search), search, _table.c.seq, sort=rare)
+        among = [_row.in_(_found(search, start, _table.c.seq, rare=True).correlate(None))] if rare else []
+        words = _matching(match, literal_column("gallery_words.rowid"), *among).correlate(None)
+        few = rare or _few(db, words, _SOME)
+        # Few are fetched and sorted; of many the order's index is walked, and each is looked for among them.
+        seq: ColumnElement[int] = _table.c.seq if few else literal_column("+gallery.seq")
+        query = _found(search, start, _table.c.seq, value_of(search), rare=few)
+        return in_order(query.where(seq.in_(words)), search, _table.c.seq, sort=few)
+    if not rare:
+        return in_order(
+            _for(db, _found(search, start, _table.c.seq, value_of(search)), search), search, _order(db, search)
+        )
+    if match:
+        few_of = _found(search, start, _table.c.seq, rare=True)
+        row: ColumnElement[int] = literal_column("gallery_words.rowid")
+        return in_order(_matching(match, row, _row.in_(few_of)).add_columns(value_of(search)), search, row)
+    # With the plus it does not walk all rows by their order to find the few.
+    few_first = _found(search, start, _table.c.seq, value_of(search), rare=True)
+    return in_order(few_first, search, literal_column("+gallery.seq"))
+
+
+def _matching(match: str, column: ColumnElement[int], *where: ColumnElement[bool]) -> Select[Any]:
+    """What SQLite's index of words finds, without the rows."""
+    query = select(column).select_from(text("gallery_words"))
+    return query.where(text("gallery_words MATCH :match").bindparams(match=match)).where(*where)
+
+
+def _found(search: GallerySearch, start: Place | None, *columns: Any, rare: bool = False) -> Select[Any]:
+    """What is looked for but for its words. With `rare` SQLite begins with what other tables say, unless it is looked for in
+    the trash."""
+    there: ColumnElement[Any] = literal_column("+gallery.trashed_ms") if rare else _table.c.trashed_ms
+    query = (
+        select(*columns)
+        .select_from(_table)
+        .where(_table.c.trashed_ms.is_not(None) if search.trashed else there.is_(None))
     )
-    query = query.where(_shown()).where(*_columns(search))
-    if start is not None:
-        query = query.where(_table.c.seq <= start)
+    query = query.where(_shown(), *_columns(search))
+    query = query.where(*(told if wanted else not_(told) for wanted, told in _elsewhere(search)))
+    return query.where(*onwards(search, start))
+
+
+def _elsewhere(search: GallerySearch) -> Iterator[tuple[bool, ColumnElement[bool]]]:
+    """What other tables say of pictures, and whether that is looked for or left out: rows in which a model failed, key visuals,
+    and what drift checks made. The rows of those are hidden ones."""
     if search.failed is not None:
-        failed = select(tables.tiles.c.run_id).where(literal_column("tiles.state IN ('blocked', 'failed', 'lost')"))
-        query = query.where(_table.c.run_id.in_(failed) if search.failed else _table.c.run_id.not_in(failed))
-    return query
+        yield search.failed, _table.c.run_id.in_(_failed())
+    if search.keyed is not None:
+        yield search.keyed, _table.c.id.in_(select(tables.key_visuals.c.picture_id))
+    checks = select(tables.runs.c.id).where(
+        tables.runs.c.deleted, tables.runs.c.body.contains('"watch":"', autoescape=True)
+    )
+    if search.watched is not None:
+        yield search.watched, _table.c.run_id.in_(checks)
+    for name in search.checks:
+        # In JSON a quote within a text has a backslash before it, so no prompt can look like this.
+        of = [tables.runs.c.body.contains(f'"{field}":"{name}"', autoescape=True) for field in ("watch", "check")]
+        yield True, _table.c.run_id.in_(checks.where(or_(*of)))
 
 
 def _shown() -> ColumnElement[bool]:
@@ -227,16 +344,21 @@ def _shown() -> ColumnElement[bool]:
     return or_(_table.c.blind.is_(False), picked.exists(), opened.exists())
 
 
-def _counted(db: Connection, search: GallerySearch, start: int | None) -> Select[Any]:
-    """How many are found. Where SQLite's index of words alone says which, it is counted without the rows: all that it finds but
-    the few that are thrown away or blind."""
+def _counted(db: Connection, search: GallerySearch, start: Place | None) -> Select[Any]:
+    """How many are found. Where there are words SQLite counts what their index finds, without the rows: all but the few that
+    are thrown away, blind or left out; or all that are among what else is looked for."""
+    if by_value(search):
+        search, start = replace(search, order="newest"), Place(seq=start.top) if start and start.top else None
     match = sqlite_match(search) if db.dialect.name == "sqlite" else ""
-    if not match or _wordless(search) or search.trashed or search.failed is not None or list(_columns(search)):
-        return _for(db, _found(search, start, func.count()), search)
-    row: ColumnElement[int] = literal_column("gallery_words.rowid")
-    hidden = select(_table.c.seq).where(or_(_table.c.trashed_ms.is_not(None), not_(_shown())))
-    query = select(func.count()).select_from(text("gallery_words")).where(text("gallery_words MATCH :match").bindparams(match=match))  # fmt: skip
-    return query.where(row.not_in(hidden)).where(*[] if start is None else [row <= start])
+    if not match or _wordless(search):
+        return _for(db, _found(search, start, func.count(), rare=_is_rare(db, search)), search)
+    told = list(_elsewhere(search))
+    if search.trashed or list(_columns(search)) or any(wanted for wanted, _ in told):
+        among = _found(search, start, _table.c.seq, rare=_is_rare(db, search))
+        return _matching(match, func.count(), _row.in_(among))
+    left_out = [or_(_table.c.trashed_ms.is_not(None), not_(_shown())), *(each for _, each in told)]
+    query = _matching(match, func.count(), *(_row.not_in(select(_table.c.seq).where(each)) for each in left_out))
+    return query if start is None else query.where(_row >= start.seq if search.order == "oldest" else _row <= start.seq)
 
 
 def _columns(search: GallerySearch) -> Iterator[ColumnElement[bool]]:
@@ -263,11 +385,9 @@ def _for(db: Connection, query: Select[Any], search: GallerySearch) -> Select[An
     match = sqlite_match(search)
     if not match:
         return query
-    # The plus keeps the planner from walking the gallery and asking the index about each (sqlite.org/optoverview.html,
-    # section 8): newest first is the order of the index's own rows.
-    row: ColumnElement[int] = literal_column("+gallery_words.rowid")
-    found = text("gallery_words MATCH :match").bindparams(match=match)
-    return query.select_from(text("gallery_words")).where(found, _table.c.seq == row)
+    return query.select_from(text("gallery_words")).where(
+        text("gallery_words MATCH :match").bindparams(match=match), _table.c.seq == _row
+    )
 
 
 def _wordless(search: GallerySearch) -> bool:
@@ -276,21 +396,65 @@ def _wordless(search: GallerySearch) -> bool:
 
 
 def _order(db: Connection, search: GallerySearch) -> ColumnElement[int]:
-    if db.dialect.name != "sqlite":
-        return _table.c.seq
-    if sqlite_match(search) and not _wordless(search):
-        return literal_column("gallery_words.rowid")
-    # With the plus it does not walk all rows by their order to find the few: the narrow index does.
-    return literal_column("+gallery.seq") if search.trashed or search.failed else _table.c.seq
+    words = db.dialect.name == "sqlite" and sqlite_match(search) and not _wordless(search)
+    return literal_column("gallery_words.rowid") if words else _table.c.seq
+
+
+def _is_rare(db: Connection, search: GallerySearch) -> bool:
+    """Whether SQLite looks for the few first and not from the newest on."""
+    if db.dialect.name != "sqlite" or _wordless(search):
+        return False
+    if search.trashed or search.keyed or search.watched or search.checks:
+        return True
+    if search.failed:
+        return _few(db, _failed(), _MANY)
+    # Asking is a walk through the narrow index; with words that is less than their rows, of which few may fit.
+    words = bool(sqlite_match(search)) and bool(list(_columns(search)))
+    return words and _few(db, _found(search, None, _table.c.seq), _SOME)
+
+
+def _few(db: Connection, query: Select[Any], most: int) -> bool:
+    some = query.limit(most + 1).subquery()
+    return (db.execute(select(func.count()).select_from(some)).scalar() or 0) <= most
+
+
+def _failed() -> Select[Any]:
+    """The rows in which a model failed, without those whose failures were thrown away. As the index has it."""
+    state: ColumnElement[bool] = literal_column("tiles.state IN ('blocked', 'failed', 'lost')")
+    return select(tables.tiles.c.run_id).where(state, tables.tiles.c.trashed_ms.is_(None))
 
 
 def _entries(db: Connection, which: ColumnElement[bool]) -> Iterator[GalleryEntry]:
-    query = select(_table, tables.tiles.c.body).join(tables.tiles, tables.tiles.c.id == _table.c.tile_id).where(which)
-    for row in db.execute(query):
+    tile, kept = tables.tiles.c, tables.pictures.c
+    whole = select(_table, tile.body, kept.body.label("picture")).where(which)
+    query = whole.join(tables.tiles, tile.id == _table.c.tile_id).join(tables.pictures, kept.id == _table.c.id)
+    rows = db.execute(query).all()
+    watched = _watched(db, {row.run_id for row in rows})
+    for row in rows:
         yield GalleryEntry(
-            seq=row.seq, id=row.id, tile=from_json(TileRecord, row.body), sha256=row.sha256, created_ms=row.created_ms,
-            width=row.width, height=row.height, cost_micro_usd=row.cost_micro_usd, tone=row.tone, marks=_read_marks(row),
+            seq=row.seq, id=row.id, tile=from_json(TileRecord, row.body), picture=from_json(PictureRecord, row.picture), sha256=row.sha256, created_ms=row.created_ms,
+            width=row.width, height=row.height, cost_micro_usd=row.cost_micro_usd, tone=row.tone, marks=_read_marks(row), watch=watched.get(row.run_id),
         )  # fmt: skip
+
+
+def _watched(db: Connection, runs: Collection[str]) -> Mapping[str, Watched]:
+    """By run, the drift watch that it is a check of."""
+    table = tables.runs
+    query = select(table.c.id, table.c.body).where(
+        table.c.id.in_(runs), table.c.deleted, table.c.body.contains('"watch":"', autoescape=True)
+    )
+    found: dict[str, tuple[str, str]] = {}
+    for run_id, body in db.execute(query):
+        settings = from_json(RunRecord, body).settings
+        found[run_id] = (str(settings.get("watch")), str(settings.get("check")))
+    named = select(tables.watches.c.id, tables.watches.c.body).where(
+        tables.watches.c.id.in_({w for w, _ in found.values()})
+    )
+    names = {id_: from_json(WatchRecord, body).name for id_, body in db.execute(named)} if found else {}
+    return {
+        run: Watched(watch=watch, name=names.get(watch, "a watch"), check=check)
+        for run, (watch, check) in found.items()
+    }
 
 
 def _names(body: str) -> tuple[str, ...]:

@@ -97,6 +97,8 @@ def postgres_match(search: GallerySearch) -> str:
 
 
 def _postgres_term(words: Sequence[str], weights: str, *, opened: bool) -> str:
-    ends = [f"{word}:{weights}" for word in words]
-    ends[-1] = f"{words[-1]}:{'*' if opened else ''}{weights}"
-    return "(" + " <-> ".join(ends) + ")"
+    """Facts and signs all begin with a z: any other word is looked for without its columns, which the index does not know, so
+    that PostgreSQL need not look each row up that it finds."""
+    last = len(words) - 1
+    ends = [("*" if opened and n == last else "") + (weights if word[0] == "z" else "") for n, word in enumerate(words)]
+    return "(" + " <-> ".join(f"{word}:{end}" if end else word for word, end in zip(words, ends, strict=True)) + ")"

@@ -7,7 +7,7 @@ The router's own fee is reserved and settled with its call, in one transaction, 
 provider charged and what the router took never mix.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -22,6 +22,7 @@ from triptych.store.statements import insert_into
 
 CAPS: tuple[Cap, ...] = get_args(Cap)
 _NAME_FIELDS = {"run": "run_id", "key": "api_key"}
+_CHUNK = 500  # names in one IN (…)
 _NOTHING = Spend(amount_micro_usd=0, unknown=0)
 _ledger, _balances = tables.ledger, tables.balances
 _FIELDS = [column for column in _ledger.c if column.name != "seq"]
@@ -39,6 +40,8 @@ _UNDER = Prepared(
         )
     )
 )
+
+_LAST_FEE = Prepared(select(func.max(_ledger.c.fee_of)).where(_ledger.c.fee_of.is_not(None)))
 
 
 def _moving(dialect: str) -> Any:
@@ -163,7 +166,11 @@ def spend(
         return added_up(connection, run_id=run_id, day=day, api_key=api_key, project=project)
     scope, name = named[0] if named else ("all", "")
     found = _under(connection, {scope: name}).get(scope, _NOTHING)
-    return replace(found, guessed_micro_usd=_guessed(connection, scope, name)[name]) if found.unknown else found
+    guessed = _guessed(connection, scope, name)[name] if found.unknown else 0
+    of = None if scope == "all" else scope
+    has_any = _LAST_FEE.rows(connection, {})[0][0] is not None  # most servers take none, and are told so at once
+    fee = fees(connection, of, name).get(name, 0) if has_any else 0
+    return replace(found, guessed_micro_usd=guessed, fee_micro_usd=fee)
 
 
 def balances(connection: Connection, scope: Cap, limit: int) -> dict[str, Spend]:
@@ -193,8 +200,8 @@ def _guessed(connection: Connection, scope: str, name: str | None = None) -> dic
     return {str(one): int(amount) for one, amount in rows if one is not None}
 
 
-def fees(connection: Connection, scope: Cap | None = None) -> dict[str, int]:
-    """See RecordStore.fees."""
+def fees(connection: Connection, scope: str | None = None, name: str | None = None) -> dict[str, int]:
+    """See RecordStore.fees; with `name` of that one alone."""
     first, closing = _ledger.alias("first"), _ledger.alias("closing")
     of = literal("") if scope is None else first.c[_NAME_FIELDS.get(scope, scope)]
     ends = and_(closing.c.reservation == first.c.reservation, closing.c.kind != "reserve")
@@ -205,7 +212,8 @@ def fees(connection: Connection, scope: Cap | None = None) -> dict[str, int]:
         .where(first.c.fee_of.is_not(None), or_(first.c.kind == "reserve", ~_reserved(first).exists()))
         .group_by("name")
     )
-    return {str(name): int(total) for name, total in connection.execute(query) if name is not None and total}
+    rows = connection.execute(query if name is None else query.where(of == name))
+    return {str(one): int(total) for one, total in rows if one is not None and total}
 
 
 def _reserved(first: Any) -> Any:
@@ -259,21 +267,47 @@ def added_up(
     project: str | None = None,
 ) -> Spend:
     """The same as the balances say, from the entries themselves."""
-    first, closing = _ledger.alias("first"), _ledger.alias("closing")
     wanted = {"run_id": run_id, "day": day, "api_key": api_key, "project": project}
+    found = _summed(connection, wanted)
+    return Spend(amount_micro_usd=found.amount_micro_usd, unknown=found.unknown)
+
+
+def spend_outside(connection: Connection, day: str, runs: Collection[str]) -> Spend:
+    """See RecordStore.spend_outside."""
+    told, names = spend(connection, day=day), [*runs]
+    for start in range(0, len(names), _CHUNK):
+        theirs = _summed(connection, {"day": day}, names[start : start + _CHUNK])
+        told = Spend(
+            amount_micro_usd=told.amount_micro_usd - theirs.amount_micro_usd, unknown=told.unknown - theirs.unknown,
+            guessed_micro_usd=told.guessed_micro_usd - theirs.guessed_micro_usd,
+            fee_micro_usd=told.fee_micro_usd - theirs.fee_micro_usd,
+        )  # fmt: skip
+    return told
+
+
+def _summed(connection: Connection, wanted: Mapping[str, str | None], runs: Sequence[str] | None = None) -> Spend:
+    """Over the entries that reservations begin with of what is wanted, and of these runs alone where they are given."""
+    first, closing = _ledger.alias("first"), _ledger.alias("closing")
     ends = and_(closing.c.reservation == first.c.reservation, closing.c.kind != "reserve")
     amount = case((closing.c.id.is_(None), first.c.amount_micro_usd), else_=closing.c.amount_micro_usd)
-    untold = and_(closing.c.kind == "settle", closing.c.known.is_(False), closing.c.fee_of.is_(None))
-    unknown = case((untold, 1), else_=0)
+    guessed = and_(closing.c.kind == "settle", closing.c.known.is_(False))
+    sums = (
+        amount,
+        case((and_(guessed, closing.c.fee_of.is_(None)), 1), else_=0),
+        case((guessed, closing.c.amount_micro_usd), else_=0),
+        case((first.c.fee_of.is_not(None), amount), else_=0),
+    )
     query = (
-        select(func.coalesce(func.sum(amount), 0), func.coalesce(func.sum(unknown), 0))
+        select(*(func.coalesce(func.sum(one), 0) for one in sums))
         .select_from(first.outerjoin(closing, ends))
         # An entry that a reservation begins with: the reserve itself, or a charge that nothing was reserved for.
         .where(or_(first.c.kind == "reserve", ~_reserved(first).exists()))
         .where(*(first.c[name] == value for name, value in wanted.items() if value is not None))
     )
-    row = connection.execute(query).one()
-    return Spend(amount_micro_usd=int(row[0]), unknown=int(row[1]))
+    if runs is not None:
+        query = query.where(first.c.run_id.in_(runs))
+    spent, unknown, estimates, fee = map(int, connection.execute(query).one())
+    return Spend(amount_micro_usd=spent, unknown=unknown, guessed_micro_usd=estimates, fee_micro_usd=fee)
 
 
 def entries(connection: Connection, run_id: str | None, tile_id: str | None) -> tuple[LedgerEntry, ...]:

@@ -75,6 +75,14 @@ def attempts_of(connection: Connection, tile_id: str) -> tuple[AttemptRecord, ..
     return tuple(from_json(AttemptRecord, body) for (body,) in _ATTEMPTS.rows(connection, {"tile": tile_id}))
 
 
+def tile_of(connection: Connection, attempt_id: str) -> str | None:
+    """The tile that an attempt is for."""
+    found: str | None = connection.execute(
+        select(tables.attempts.c.tile_id).where(tables.attempts.c.id == attempt_id)
+    ).scalar()
+    return found
+
+
 def decisions_of(connection: Connection, tile_id: str) -> tuple[Decision, ...]:
     return tuple(from_json(Decision, body) for (body,) in _DECISIONS.rows(connection, {"tile": tile_id}))
 
@@ -204,3 +212,39 @@ def picks_of(connection: Connection, run_ids: Sequence[str]) -> Mapping[str, tup
         for run_id, body in connection.execute(query.order_by(table.c.created_ms, table.c.id)):
             found[run_id].append(from_json(PickRecord, body))
     return {name: tuple(records) for name, records in found.items()}
+
+
+def picks_among(connection: Connection, picture_ids: Sequence[str]) -> tuple[PickRecord, ...]:
+    """See RecordStore.picks_among."""
+    names, table = list(dict.fromkeys(picture_ids)), tables.picks
+    runs = select(tables.tiles.c.run_id).join(tables.pictures, tables.pictures.c.tile_id == tables.tiles.c.id)
+    here: list[str] = []
+    for start in range(0, len(names), _CHUNK):
+        chunk = tables.pictures.c.id.in_(names[start : start + _CHUNK])
+        here += connection.execute(runs.where(chunk).distinct()).scalars().all()
+    found: list[PickRecord] = []
+    places = list(dict.fromkeys(here))
+    chunks = [places[start : start + _CHUNK] for start in range(0, len(places), _CHUNK)]
+    for which in (table.c.run_id.is_(None), *(table.c.run_id.in_(chunk) for chunk in chunks)):
+        found += [
+            from_json(PickRecord, body) for body in connection.execute(select(table.c.body).where(which)).scalars()
+        ]
+    return tuple(sorted(found, key=lambda pick: (pick.created_ms, pick.id)))
+
+
+def rejections(connection: Connection) -> tuple[PickRecord, ...]:
+    """See RecordStore.rejections."""
+    table = tables.picks
+    query = select(table.c.body).where(table.c.body.like('%"winner":null%')).order_by(table.c.created_ms, table.c.id)
+    return tuple(from_json(PickRecord, body) for body in connection.execute(query).scalars())
+
+
+def veiled(connection: Connection) -> Mapping[str, tuple[str, ...]]:
+    """See RecordStore.veiled."""
+    picks, runs, tiles = tables.picks, tables.runs, tables.tiles
+    picked = select(picks.c.id).where(picks.c.run_id == runs.c.id, picks.c.body.not_like('%"winner":null%'))
+    query = select(tiles.c.run_id, tiles.c.id).join(runs, runs.c.id == tiles.c.run_id)
+    found: dict[str, list[str]] = {}
+    for run_id, tile_id in connection.execute(query.where(runs.c.blind, ~picked.exists())):
+        found.setdefault(run_id, []).append(tile_id)
+    return {run_id: tuple(names) for run_id, names in found.items()}

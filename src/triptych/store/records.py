@@ -1,7 +1,7 @@
 """The record store on SQLAlchemy Core: SQLite by default, PostgreSQL by setting."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -32,6 +32,7 @@ from triptych.store.gallery import GalleryStore
 from triptych.store.imported import ImportedStore
 from triptych.store.kits import KitStore
 from triptych.store.lineage import LineageStore
+from triptych.store.network import NetworkMemory
 from triptych.store.receipts import Receipts
 from triptych.store.schema import bring_up_to_date, check_file
 from triptych.store.signed import Leaves, Signed
@@ -63,6 +64,7 @@ class SqlRecordStore:
         self.lineage = LineageStore(self._writer, self._read)
         self.imported = ImportedStore(self._writer, self._statements)
         self.drift = DriftStore(self._writer, self._read)
+        self.network = NetworkMemory(self._writer, self._read)
         self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="triptych-reader")
         self._closed = False
 
@@ -207,6 +209,10 @@ class SqlRecordStore:
     async def attempts_of(self, tile_id: str) -> tuple[AttemptRecord, ...]:
         return await self._read(lambda db: reads.attempts_of(db, tile_id))
 
+    async def tile_of(self, attempt_id: str) -> str | None:
+        """The tile that an attempt is for."""
+        return await self._read(lambda db: reads.tile_of(db, attempt_id))
+
     async def decisions_of(self, tile_id: str) -> tuple[Decision, ...]:
         return await self._read(lambda db: reads.decisions_of(db, tile_id))
 
@@ -269,14 +275,23 @@ class SqlRecordStore:
     async def picks(self, *, task: str | None = None) -> tuple[PickRecord, ...]:
         return await self._read(lambda db: reads.picks(db, task))
 
+    async def veiled(self) -> Mapping[str, tuple[str, ...]]:
+        return await self._read(reads.veiled)
+
     async def picks_of(self, run_ids: Sequence[str]) -> Mapping[str, tuple[PickRecord, ...]]:
         return await self._read(lambda db: reads.picks_of(db, run_ids))
+
+    async def picks_among(self, picture_ids: Sequence[str]) -> tuple[PickRecord, ...]:
+        return await self._read(lambda db: reads.picks_among(db, picture_ids))
+
+    async def rejections(self) -> tuple[PickRecord, ...]:
+        return await self._read(reads.rejections)
 
     async def delete_pick(self, pick_id: str) -> bool:
         return bool(await self._delete_picks(tables.picks.c.id == pick_id))
 
-    async def delete_picks(self) -> int:
-        return await self._delete_picks(true())
+    async def delete_picks(self, ids: Sequence[str] | None = None) -> int:
+        return await self._delete_picks(true() if ids is None else tables.picks.c.id.in_(ids))
 
     async def _delete_picks(self, which: ColumnElement[bool]) -> int:
         statement = delete(tables.picks).where(which)
@@ -315,6 +330,9 @@ class SqlRecordStore:
         return await self._read(
             lambda db: ledger.spend(db, run_id=run_id, day=day, api_key=api_key, project=project)
         )  # fmt: skip
+
+    async def spend_outside(self, *, day: str, runs: Collection[str]) -> Spend:
+        return await self._read(lambda db: ledger.spend_outside(db, day, runs))
 
     async def balances(self, scope: Cap, limit: int = 100) -> Mapping[str, Spend]:
         return await self._read(lambda db: ledger.balances(db, scope, limit))

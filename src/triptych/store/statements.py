@@ -137,6 +137,7 @@ def _tile(tile: TileRecord) -> dict[str, Any]:
         "updated_ms": tile.updated_ms,
         "body": to_json(tile),
         "comes_from": tile.parent.tile if tile.parent is not None else tile.retry_of,
+        "trashed_ms": tile.trashed_ms,
     }
 
 

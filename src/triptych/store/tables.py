@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -22,13 +23,31 @@ from sqlalchemy import (
 from triptych.spec.records import FINAL_STATES
 
 VERSION_TABLE = "triptych_version"
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+    "0013",
+    "0014",
+    "0015",
+    "0016",
+)
 """Every schema this program knows, oldest first; the last one is the schema it works with. Held by a test against the
 migration scripts, so that opening a database that is up to date does not have to load them."""
 
 METADATA = MetaData()
 _SERIAL = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up only in a column typed INTEGER
-_FAILED = text("state IN ('blocked', 'failed', 'lost')")
+_FAILED = text("state IN ('blocked', 'failed', 'lost') AND trashed_ms IS NULL")
+_THROWN = text("trashed_ms IS NOT NULL")
 _MADE_FROM = text("comes_from IS NOT NULL")
 _UNFINISHED = text("state NOT IN (" + ", ".join(f"'{state}'" for state in sorted(FINAL_STATES)) + ")")
 
@@ -63,10 +82,12 @@ tiles = Table(
     Column("updated_ms", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     Column("comes_from", String),  # the tile that it was made from, else the one that it tries again
+    Column("trashed_ms", BigInteger),
     Index("ix_tiles_run", "run_id", "position"),
     Index("ix_tiles_comes_from", "comes_from", sqlite_where=_MADE_FROM, postgresql_where=_MADE_FROM),
     Index("ix_tiles_unfinished", "created_ms", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
     Index("ix_tiles_failed", "run_id", sqlite_where=_FAILED, postgresql_where=_FAILED),
+    Index("ix_tiles_thrown", "trashed_ms", sqlite_where=_THROWN, postgresql_where=_THROWN),
 )
 
 pictures = Table(
@@ -113,7 +134,42 @@ gallery = Table(
     Column("signs", Text, nullable=False),
     # Holds what a list is filtered by, so that a rare filter reads this index and not the rows.
     Index("ix_gallery_list", "trashed_ms", "seq", "blind", "run_id", "cost_micro_usd", "width", "height", "project"),
+    # The same in other orders; a cost that is not known comes last.
+    Index(
+        "ix_gallery_stars",
+        "trashed_ms",
+        "stars",
+        "seq",
+        "blind",
+        "run_id",
+        "cost_micro_usd",
+        "width",
+        "height",
+        "project",
+    ),
+    Index(
+        "ix_gallery_cost",
+        "trashed_ms",
+        text("coalesce(cost_micro_usd, -1)"),
+        "seq",
+        "blind",
+        "run_id",
+        "cost_micro_usd",
+        "width",
+        "height",
+        "project",
+    ),
+    # For the pictures of a few rows.
+    Index("ix_gallery_run", "run_id", "seq", "trashed_ms", "blind"),
     Index("ix_gallery_unseen", "seq", sqlite_where=_UNSEEN, postgresql_where=_UNSEEN),
+)
+
+embeddings = Table(
+    "embeddings",
+    METADATA,
+    Column("network", String, primary_key=True),  # the SHA-256 of its weights
+    Column("sha256", String, primary_key=True),  # of a picture's bytes
+    Column("vector", LargeBinary, nullable=False),  # a byte for each number, -127 to 127; empty: it cannot be seen
 )
 
 attempts = Table(
@@ -272,6 +328,7 @@ ledger = Table(
     Index("ix_ledger_key", "api_key"),
     Index("ix_ledger_project", "project"),
     Index("ix_ledger_fees", "fee_of", sqlite_where=_FEES, postgresql_where=_FEES),
+    Index("ix_ledger_fees_day", "day", sqlite_where=_FEES, postgresql_where=_FEES),
 )
 
 balances = Table(
@@ -321,6 +378,15 @@ watch_checks = Table(
     Column("state", String, nullable=False),
     Column("body", Text, nullable=False),
     Index("ix_watch_checks_watch", "watch_id", "created_ms"),
+)
+
+network_memory = Table(
+    "network_memory",
+    METADATA,
+    Column("scope", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
 )
 
 idempotency = Table(

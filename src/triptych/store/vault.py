@@ -126,7 +126,8 @@ class FileVault:
         if self._given is not None:
             return self._given
         if make and not self._key_file.exists():
-            if self._names():
+            # A program that started beside this one may have made the key, and kept something, since it was looked for.
+            if self._names() and not self._key_file.exists():
                 raise self._keyless()
             write_private(self._key_file, base64.b64encode(secrets.token_bytes(_KEY)) + b"\n", replace=False)
         try:

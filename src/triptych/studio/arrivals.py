@@ -58,11 +58,12 @@ class Arrivals:
         return kept
 
     async def _show(self, live: Live, fresh: list[PictureRecord]) -> None:
-        live.pictures = tuple(sorted((*live.pictures, *fresh), key=lambda picture: picture.position))
         if live.job_over:
             live.record = replace(live.record, job=None)  # its pictures are here: a restart must not fetch them again
         try:
             await self._store.save_tile(live.record, fresh)
         except StorageError as error:
             _log.warning("a picture was not kept yet", tile=live.record.id, error=error.message)
+        finally:  # from here on they are seen: now they can be asked for
+            live.pictures = tuple(sorted((*live.pictures, *fresh), key=lambda picture: picture.position))
         self._announcer.now(live)

@@ -58,20 +58,25 @@ class Batches:
         return {"at_once": self._queue.at_once, "batches": shown}
 
     def _shown(self, run: RunView, line: Line) -> JsonObject:
+        """One batch. Of a veiled one nobody is told which tiles wait and which are over: who takes how long tells who it
+        is."""
         views = {tile.record.id: tile for tile in run.tiles}
+        hidden = run.veiled
         waiting = [views[live.record.id] for live in line.in_order() if live.record.id in views]
         running = [tile for name, tile in views.items() if name in line.running]
         over = [tile.record.state for tile in run.tiles if tile.ended]
         rest = rest_of([*running, *waiting], self._queue.at_once)
-        hidden = run.veiled
-        shown = [_brief(tile.page) for tile in running]
+        told = (
+            shuffled(_brief(tile.page) for tile in views.values())
+            if hidden
+            else [_brief(tile.page) for tile in running]
+        )
         return {
             "run": run.record.id, "text": run.record.text, "created_ms": run.record.created_ms, "veiled": hidden,
             "watch": run.record.settings.get("watch"), "grid": run.record.settings.get("grid") is not None,
-            "pause": _pause(line.pause), "total": len(run.tiles), "done": over.count("done"),
-            "ended": len(over) - over.count("done"),
-            "running": [*shuffled(shown)] if hidden else [*shown],
-            "waiting": [_brief(tile.page) for tile in waiting],
+            "pause": _pause(line.pause), "total": len(run.tiles), "done": 0 if hidden else over.count("done"),
+            "ended": 0 if hidden else len(over) - over.count("done"),
+            "running": [*told], "waiting": [] if hidden else [_brief(tile.page) for tile in waiting],
             "known_micro_usd": None if hidden else rest.known_micro_usd, "unknown": 0 if hidden else rest.unknown,
             "seconds": None if hidden or rest.seconds is None else list(rest.seconds),
         }  # fmt: skip

@@ -1,23 +1,26 @@
-"""Content credentials of pictures: what a provider's file came with, and the ones that a file gets when it is handed over.
+"""What a picture's file has in it: what a provider's came with, and what one gets when it is handed over.
 
 A receipt signs the hash of the bytes that are kept, and those stay as they are. The file that a person takes home is
-another one, with a manifest in it that names the receipt. Taken out again (`triptych.imaging.bare`) it leaves the bytes that
-the receipt signs: so both the receipt and a reader of content credentials hold for the file. See docs/decisions.
+another one, with its recipe and with a manifest (C2PA) that names the receipt. Taken out again (`triptych.imaging.bare`) they
+leave the bytes that the receipt signs: so both the receipt and a reader of content credentials hold for the file. See
+docs/decisions.
 """
 
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+import msgspec
 import structlog
 
 from triptych import __version__
 from triptych.imaging import credentials
-from triptych.imaging.bare import bare, has_credentials
+from triptych.imaging.bare import bare, has_credentials, has_recipe
 from triptych.imaging.credentials import PARENT
+from triptych.imaging.recipe import with_recipe
 from triptych.network.check_images import RECEIPT_LABEL
 from triptych.network.credentials import CredentialKey
 from triptych.spec.errors import TriptychError
@@ -25,6 +28,7 @@ from triptych.spec.json import Json
 from triptych.spec.records import PictureRecord, TileRecord, UpstreamCredentials
 from triptych.store.base import BlobStore
 from triptych.store.receipts import ReceiptRecord
+from triptych.studio.recipe import recipe_of
 
 Embedded = Literal["embedded", "off", "not_installed", "unsupported", "failed", "imported"]
 _SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -51,17 +55,18 @@ class Workshop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A file as it is handed over. `credentials` says whether it has ours, and if not, why not: then it is the kept one,
-    byte for byte, with whatever it came with."""
+    """A file as it is handed over. `credentials` says whether it has ours, and if not, why not; `recipe` whether its recipe
+    was put in. With neither it is the kept one, byte for byte, with whatever it came with."""
 
     data: bytes
     credentials: Embedded
+    recipe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Reads and makes content credentials. `on` is the user's switch; `anchors` are certificates (PEM) of signers that are
-    believed; `installed` says whether the package is there."""
+    """Reads and makes content credentials, and puts in recipes. `on` and `recipes` are the user's switches; `anchors` are
+    certificates (PEM) of signers that are believed; `installed` says whether the package is there."""
 
     blobs: BlobStore
     workshop: Workshop
@@ -69,6 +74,7 @@ class Credentials:
     on: bool = True
     anchors: str | None = None
     installed: Callable[[], bool] = credentials.installed
+    recipes: bool = True
 
     async def upstream(self, data: bytes, *, carried: bool) -> UpstreamCredentials | None:
         """What a provider's file came with; None when it came with nothing. Never raises for what is wrong with it."""
@@ -86,11 +92,44 @@ class Credentials:
         )
 
     async def deliver(
-        self, tile: TileRecord, picture: PictureRecord, data: bytes, receipt: ReceiptRecord | None, *, is_ai: bool
+        self,
+        tile: TileRecord,
+        picture: PictureRecord,
+        data: bytes,
+        receipt: ReceiptRecord | None,
+        *,
+        is_ai: bool,
+        recipe: bool = True,
     ) -> Delivered:
-        """The file for a person to keep. A picture is never lost over its credentials: without them it goes as it is."""
+        """The file for a person to keep. A picture is never lost over what is put in: without it, it goes as it is."""
         if tile.imported is not None:
             return Delivered(data, "imported")  # it was not made here, so that there is nothing to state
+        if await asyncio.to_thread(has_recipe, data):
+            return Delivered(data, "failed")  # somebody else's: taken out with ours, the bytes would not come back
+        written = await self._written(tile, picture, data) if recipe and self.recipes else None
+        made = await self._stated(tile, picture, data, written, receipt, is_ai=is_ai)
+        if made.credentials == "embedded":
+            return replace(made, recipe=written is not None)
+        if written is None or await asyncio.to_thread(has_credentials, data):
+            return made  # the provider's own credentials would no longer hold with a recipe beside them
+        return Delivered(written, made.credentials, recipe=True)
+
+    async def _written(self, tile: TileRecord, picture: PictureRecord, data: bytes) -> bytes | None:
+        """The picture with its recipe and without any manifest; None for a file that takes none."""
+        said = msgspec.json.encode(recipe_of(tile, picture)).decode()
+        return await asyncio.to_thread(lambda: with_recipe(bare(data), said))
+
+    async def _stated(
+        self,
+        tile: TileRecord,
+        picture: PictureRecord,
+        data: bytes,
+        written: bytes | None,
+        receipt: ReceiptRecord | None,
+        *,
+        is_ai: bool,
+    ) -> Delivered:
+        """With our manifest in it, over the recipe where one is `written`; otherwise `data` as it is."""
         if (why := self._not_here(picture.media_type)) is not None:
             return Delivered(data, why)
         try:
@@ -99,13 +138,13 @@ class Credentials:
             _log.warning("a picture goes without content credentials", picture=picture.id, reason=error.message)
             return Delivered(data, "failed")
         said = manifest(tile, picture, receipt, is_ai=is_ai, edited=parent is not None)
-        return await self._embedded(data, said, parent or b"")
+        return await self._embedded(data if written is None else written, said, parent or b"", data)
 
     async def derive(self, data: bytes, media_type: str, said: Mapping[str, Any], original: bytes) -> Delivered:
         """A file that was made here of a kept picture, `said` by `derived_manifest`, with that picture as what it came of."""
         if (why := self._not_here(media_type)) is not None:
             return Delivered(data, why)
-        return await self._embedded(data, said, original)
+        return await self._embedded(data, said, original, data)
 
     def _not_here(self, media_type: str) -> Embedded | None:
         """Why a file gets no credentials; None when it does."""
@@ -113,17 +152,18 @@ class Credentials:
             return "off" if not self.on else "unsupported"
         return None if self.installed() else "not_installed"
 
-    async def _embedded(self, data: bytes, said: Mapping[str, Any], parent: bytes) -> Delivered:
+    async def _embedded(self, file: bytes, said: Mapping[str, Any], parent: bytes, kept: bytes) -> Delivered:
+        """`file` with credentials; where that fails, or would not leave the `kept` picture again, the kept one."""
         try:
             made = await self.workshop.embed_credentials(
-                data, said, chain=self.key.chain, sign=self.key.sign, parent=parent
+                file, said, chain=self.key.chain, sign=self.key.sign, parent=parent
             )
         except TriptychError as error:
             _log.warning("a picture goes without content credentials", reason=error.message)
-            return Delivered(data, "failed")
-        if not await asyncio.to_thread(lambda: bare(made) == bare(data)):
+            return Delivered(kept, "failed")
+        if not await asyncio.to_thread(lambda: bare(made) == bare(kept)):
             _log.warning("content credentials changed a picture; it goes without them")
-            return Delivered(data, "failed")
+            return Delivered(kept, "failed")
         return Delivered(made, "embedded")
 
     async def _parent(self, tile: TileRecord, picture: PictureRecord, data: bytes) -> bytes | None:

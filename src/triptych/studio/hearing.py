@@ -55,12 +55,17 @@ class Hearing:
     ) -> None:
         """Stores, then announces; an attempt together with the state that it brings, and with those `gone` whose place it
         takes. The record in memory is new at once, so that whatever comes next builds on it."""
+        await self._keep(live, record, attempt, gone)
+        self._announcer.now(live)
+
+    async def _keep(
+        self, live: Live, record: TileRecord, attempt: AttemptRecord | None, gone: Sequence[AttemptRecord]
+    ) -> None:
         live.record = replace(record, updated_ms=self._clock.now_ms())
         if attempt is None:
             await self._store.save_tile(live.record)
         else:
             await self._store.save_attempt(attempt, live.record, gone)
-        self._announcer.now(live)
 
     async def _hear(self, live: Live, event: RouteEvent) -> None:
         match event:
@@ -108,7 +113,8 @@ class Hearing:
             live.job_attempt = kept.id
         # In the same write as what goes on with its job: at no moment is a job out that nothing running names.
         gone = superseded(live.attempts.values(), kept, self._clock.now_ms())
-        await self.save(live, replace(live.record, state=state, endpoint=attempt.endpoint, lane=lane), kept, gone)
+        await self._keep(live, replace(live.record, state=state, endpoint=attempt.endpoint, lane=lane), kept, gone)
+        self._announcer.together(live)  # most often it is sent at once
         live.attempts |= {one.id: one for one in gone}
 
     async def _sent(self, live: Live, attempt_id: str, wire: WireRecord) -> None:

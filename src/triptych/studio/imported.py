@@ -21,6 +21,7 @@ from triptych.store.imported import ImportedStore
 from triptych.studio.ingest import UPLOAD_LIMIT
 from triptych.studio.makers import IMPORTED, maker_name
 from triptych.studio.prompt import read_prompt
+from triptych.studio.prompt.parameters import PARAMETERS
 from triptych.studio.requests import build_request, request_json
 from triptych.studio.service import Studio
 from triptych.studio.views import RunView, TileView
@@ -28,6 +29,12 @@ from triptych.studio.views import RunView, TileView
 MOST_TILES = 400
 _MOST_NAME = 120
 _SEEDS = 2**32
+_SPELLINGS: Mapping[str, str] = {
+    **{each.name: each.spellings[0] for each in reversed(PARAMETERS)
+       if each.scope in {"request", "knob", "reference"} and each.name not in {"seed", "negative_prompt"}},
+    "resolution": "size",
+}  # fmt: skip
+_VALUE = re.compile(r"[\w.:]+(?: [\w.:]+)*")
 _SPECIAL = re.compile(r"([{}\\])")
 
 
@@ -125,19 +132,43 @@ class Imports:
 
 def asked_of(told: Mapping[str, Any]) -> tuple[str, JsonObject]:
     """The text of the row and the request of the tile, by the prompt grammar. Midjourney's prompts are written in it; of the
-    others the settings that it knows are added."""
+    others the settings that it knows are added, and a recipe of ours has them all."""
     prompt = told["prompt"]
     if not prompt:
         return "", {"prompt": "", "n": 1}
     plain = told["source"] != "midjourney"
-    text = prompt if not plain else _SPECIAL.sub(r"\\\1", prompt)
-    text += f" --no {told['negative']}" if plain and told["negative"] else ""
+    body, negative = weighted(told) if told.get("parts") else (prompt, told["negative"])
+    text = prompt if not plain else _SPECIAL.sub(r"\\\1", body)
+    text += f" --no {negative}" if plain and negative else ""
     text += f" --seed {told['seed']}" if plain and told["seed"] is not None and told["seed"] < _SEEDS else ""
-    plan = read_prompt(text, limit=1)
-    if plan.errors or plan.total != 1:  # not written in the grammar after all: words and nothing else
+    settings = written(told.get("settings") or {})
+    plan = read_prompt(text := text + settings, limit=1)
+    moved = told["source"] == "triptych" and plan.prompts and plan.prompts[0].text.split() != prompt.split()
+    if plan.errors or plan.total != 1 or moved:  # not written in the grammar after all: words and nothing else
         return _SPECIAL.sub(r"\\\1", prompt), {"prompt": prompt, "n": 1}
     request = build_request(plan.prompts[0])
     return text, request_json(replace(request, previews=0))
+
+
+def weighted(told: Mapping[str, Any]) -> tuple[str, str]:
+    """A prompt with the weights of its parts, and what is not wanted beside those that weigh less than nothing: the
+    grammar puts them there by itself."""
+    negative, against = told["negative"] or "", ", ".join(text for text, weight in told["parts"] if weight < 0)
+    body = " ".join(f"{text}::{weight:g}" for text, weight in told["parts"])
+    return body, negative.removesuffix(against).removesuffix(", ") if against else negative
+
+
+def written(settings: Mapping[str, Any]) -> str:
+    """Settings as parameters of the prompt; what the grammar has no word for, and what is no plain value, is left out."""
+    words = []
+    for name, value in settings.items():
+        spelling, said = _SPELLINGS.get(name), str(value)
+        if name == "version" and said.startswith("niji"):
+            spelling, said = "niji", said.removeprefix("niji").strip()
+        if spelling is None or value is False or not _VALUE.fullmatch(said):
+            continue
+        words.append(f" --{spelling}" if value is True else f" --{spelling} {said}")
+    return "".join(words)
 
 
 def file_name(name: str) -> str:

@@ -10,11 +10,12 @@ from types import MappingProxyType
 from typing import Protocol
 
 from triptych.imaging.header import PictureInfo, header
+from triptych.imaging.mask import MaskReading
 from triptych.imaging.restoring import RestoredBytes
 from triptych.imaging.workshop import EncodedType
 from triptych.spec.clock import Clock
 from triptych.spec.errors import BadRequestError, HostileContentError, TooLargeError
-from triptych.spec.ids import new_id
+from triptych.spec.ids import id_beside
 from triptych.spec.image import Adjustment, GeneratedImage, ImageRequest
 from triptych.spec.records import PictureRecord, Received, UpstreamCredentials
 from triptych.spec.routing import RoutedResult
@@ -34,6 +35,7 @@ class Workshop(Protocol):
     async def convert(self, data: bytes, media_type: EncodedType, quality: int | None = None) -> bytes: ...
     async def display(self, data: bytes) -> tuple[bytes, str]: ...
     async def restore(self, answer: bytes, source: bytes, mask: bytes) -> RestoredBytes: ...
+    async def read_mask(self, data: bytes) -> tuple[MaskReading, bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class Intake:
         now, sha256 = self._clock.now_ms(), await sha256_of(data)
         files[sha256] = data
         return PictureRecord(
-            id=new_id("img", now), tile_id=tile_id, position=position, sha256=sha256,
+            id=id_beside("img", tile_id), tile_id=tile_id, position=position, sha256=sha256,
             media_type=info.media_type, width=info.width, height=info.height, bytes=len(data), created_ms=now,
             revised_prompt=image.revised_prompt, seed=image.seed, cost=image.cost, received=received,
             bare_sha256=await sha256_of(data, without_credentials=True) if upstream and not received else None,

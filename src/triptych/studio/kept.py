@@ -15,11 +15,13 @@ def settings_of(asked: Asked, draft: Draft) -> JsonObject:
     """What a run keeps besides its text: enough to do it again with another model."""
     notes: list[Json] = [{"kind": n.kind, "token": n.token, "message": n.message} for n in draft.notes]
     images: list[Json] = [{"sha256": ref.sha256, "role": ref.role} for ref in asked.images]
+    sent = next((r.mask.sha256 for group in draft.requests.values() for r in group if r.mask), asked.mask)
     return {
         "grammar": True, "models": list(draft.models), "n": draft.n, "repeat": draft.prompt.repeat,
-        "blind": draft.prompt.blind, "budget_micro_usd": draft.budget_micro_usd, "images": images, "mask": asked.mask,
+        "blind": draft.prompt.blind, "budget_micro_usd": draft.budget_micro_usd, "images": images, "mask": sent,
         "notes": notes, "tier": asked.tier, "drafts": to_builtins(draft.drafts), "project": asked.project, "parent": to_builtins(asked.parent),
-        "continues": asked.continues, "restore": asked.restore,
+        "continues": asked.continues, "restore": asked.restore, **({"lane_floor": asked.lane_floor} if asked.lane_floor else {}),
+        **({"no_community": True} if asked.no_community else {}),
     }  # fmt: skip
 
 
@@ -46,3 +48,8 @@ def parent_of(run: RunRecord) -> Parent | None:
     """The picture that the run's tiles are made from, where it was started from one."""
     kept: Any = run.settings.get("parent")
     return None if kept is None else Parent(tile=str(kept["tile"]), picture=str(kept["picture"]))
+
+
+def kept_parent(parent: Parent | None) -> JsonObject:
+    """What a run keeps of the picture that it is started from."""
+    return {} if parent is None else {"parent": to_builtins(parent)}

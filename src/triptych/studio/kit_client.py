@@ -2,17 +2,16 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
-from triptych.router.price import usd
 from triptych.spec.clock import Clock
 from triptych.spec.errors import BadRequestError, ConflictError, NotFoundError, TooLargeError
 from triptych.spec.ids import new_id
 from triptych.spec.json import JsonObject
 from triptych.spec.kit import BallotRecord, SheetRecord, Shown
 from triptych.spec.records import PictureRecord
+from triptych.studio.alt import Alt, alt_text
 from triptych.studio.kit_files import EncodedType, KitFiles
 from triptych.studio.kit_look import Looked, LookedFormat, look, ready
 from triptych.studio.kit_names import slug
@@ -20,31 +19,30 @@ from triptych.studio.kit_pdf import contact_sheet
 from triptych.studio.kit_sheet import MOST_BYTES, MOST_PICTURES, SIDES, SheetOf, SheetPicture, letter, sheet_html
 from triptych.studio.kit_votes import ballot_of, read_votes, votes_json
 from triptych.studio.kits import Kits
+from triptych.studio.papers import ENGLISH, Words
 from triptych.studio.service import Studio
 from triptych.studio.views import TileView
 
 _QUALITY = 82
 _PAPER_SIDE = 900  # pixels: 52 mm at more than 400 dots an inch
-_MOST_ALT = 300
 _shuffle = random.SystemRandom().shuffle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is to stand on a sheet. `blind`: letters only, in an order of chance; `prices`: what each cost is told."""
+    """What is to stand on a sheet. `blind`: letters only, in an order of chance; `prices`: what each cost is told; `language`:
+    that of its words, as a tag."""
 
     of: SheetOf = "formats"
     blind: bool = False
     prices: bool = False
+    language: str = "en"
 
 
 class KitClients:
     """One per process. Every method may raise StorageError, and NotFoundError for a kit or sheet that is not there."""
 
-    def __init__(
-        self, kits: Kits, files: KitFiles, studio: Studio, clock: Clock, alt: Callable[[str], Awaitable[str | None]]
-    ) -> None:
-        """`alt` is what a person says that a picture shows, by its id; None where the prompt says it."""
+    def __init__(self, kits: Kits, files: KitFiles, studio: Studio, clock: Clock, alt: Alt) -> None:
         self._kits, self._files, self._studio, self._clock, self._alt = kits, files, studio, clock, alt
 
     async def create(self, kit_id: str, asked: Asked) -> SheetRecord:
@@ -56,35 +54,37 @@ class KitClients:
         lettered = tuple(replace(each, letter=letter(place)) for place, each in enumerate(shown))
         now = self._clock.now_ms()
         sheet = SheetRecord(id=new_id("sht", now), kit_id=kit_id, created_ms=now, blind=asked.blind, shown=lettered,
-                            options={"of": asked.of, "prices": "1" if asked.prices else "0"})  # fmt: skip
+                            options={"of": asked.of, "prices": "1" if asked.prices else "0", "lang": asked.language})  # fmt: skip
         await self._kits.store.add_sheet(sheet)
+        self._kits.tell(kit_id, None, votes=True)
         return sheet
 
-    async def html(self, sheet_id: str) -> tuple[str, str]:
+    async def html(self, sheet_id: str, words_of: Callable[[str], Words] = lambda _: ENGLISH) -> tuple[str, str]:
         """The name of a sheet's file without an ending, and the file. Its pictures are made smaller until all of it is below
         the cap. Raises TooLargeError where even the smallest are too much."""
         sheet = await self._sheet(sheet_id)
         looked = await look(self._studio, await self._kits.get(sheet.kit_id))
+        words = words_of(sheet.options.get("lang", "en"))
         name = f"{slug(looked.kit.name)}-{sheet.id[-6:]}"
         for side in SIDES:
-            pictures = await self._pictures(looked, sheet, side, "image/webp")
-            made = await asyncio.to_thread(sheet_html, sheet, looked.kit.name, name, pictures)
+            pictures = await self._pictures(looked, sheet, side, "image/webp", words)
+            made = await asyncio.to_thread(sheet_html, sheet, looked.kit.name, name, pictures, words)
             if len(made) <= MOST_BYTES:
                 return name, made
         raise TooLargeError(
             f"This sheet is larger than {MOST_BYTES >> 20} MB.", hint="Show fewer pictures.", param="of"
         )
 
-    async def paper(self, kit_id: str, asked: Asked) -> tuple[str, bytes]:
+    async def paper(self, kit_id: str, asked: Asked, words: Words = ENGLISH) -> tuple[str, bytes]:
         """A contact sheet as PDF: the name of its file without an ending, and the file. Raises ConflictError."""
         looked = await look(self._studio, await self._kits.get(kit_id))
         shown = [replace(each, letter=letter(place)) for place, each in enumerate(await self._shown(looked, asked))]
         now = self._clock.now_ms()
         sheet = SheetRecord(id="", kit_id=kit_id, created_ms=now, blind=False, shown=tuple(shown),
                             options={"prices": "1" if asked.prices else "0"})  # fmt: skip
-        pictures = await self._pictures(looked, sheet, _PAPER_SIDE, "image/jpeg")
-        day = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%d")
-        return slug(looked.kit.name), await asyncio.to_thread(contact_sheet, looked.kit.name, pictures, day)
+        pictures = await self._pictures(looked, sheet, _PAPER_SIDE, "image/jpeg", words)
+        made = await asyncio.to_thread(contact_sheet, looked.kit.name, pictures, words.day(now), words)
+        return slug(looked.kit.name), made
 
     # What comes back.
 
@@ -99,6 +99,7 @@ class KitClients:
         now = self._clock.now_ms()
         ballot = ballot_of(votes, sheet, id_=new_id("blt", now), now_ms=now)
         await self._kits.store.save_ballot(ballot)
+        self._kits.tell(ballot.kit_id, None, votes=True)
         return ballot
 
     async def votes(self, kit_id: str) -> JsonObject:
@@ -110,6 +111,7 @@ class KitClients:
         """Forgets what one client said."""
         if not await self._kits.store.delete_ballot(kit_id, ballot_id):
             raise NotFoundError("There are no such votes.", param="ballot")
+        self._kits.tell(kit_id, None, votes=True)
 
     # Inside.
 
@@ -143,11 +145,13 @@ class KitClients:
             )
         return [picture for tile in run.tiles for picture in tile.pictures][:MOST_PICTURES]
 
-    async def _pictures(self, looked: Looked, sheet: SheetRecord, side: int, kind: EncodedType) -> list[SheetPicture]:
-        return [await self._picture(looked, sheet, shown, side, kind) for shown in sheet.shown]
+    async def _pictures(
+        self, looked: Looked, sheet: SheetRecord, side: int, kind: EncodedType, words: Words
+    ) -> list[SheetPicture]:
+        return [await self._picture(looked, sheet, shown, side, kind, words) for shown in sheet.shown]
 
     async def _picture(
-        self, looked: Looked, sheet: SheetRecord, shown: Shown, side: int, kind: EncodedType
+        self, looked: Looked, sheet: SheetRecord, shown: Shown, side: int, kind: EncodedType, words: Words
     ) -> SheetPicture:
         record = await self._studio.pictures.record(shown.picture)
         view = await self._studio.tile(record.tile_id)
@@ -158,10 +162,10 @@ class KitClients:
         else:
             data, size = await self._files.rendered(found, side, kind, _QUALITY), (found.made.width, found.made.height)
             title = f"{found.title}, {found.made.width} \u00d7 {found.made.height}"
-        said = await self._alt(record.id) or str(view.record.request.get("prompt", ""))
-        alt = f"Picture {shown.letter}" if sheet.blind else said[:_MOST_ALT]
-        facts = () if sheet.blind else _facts(view, prices=sheet.options.get("prices") == "1")
-        return SheetPicture(letter=shown.letter, data=data, media_type=kind, width=size[0], height=size[1], alt=alt,
+        prompt = str(view.record.request.get("prompt", ""))
+        alt = words("Picture {0}", shown.letter) if sheet.blind else alt_text(await self._alt(record.id), prompt)
+        facts = () if sheet.blind else _facts(view, words, prices=sheet.options.get("prices") == "1")
+        return SheetPicture(letter=shown.letter, data=data, media_type=kind, width=size[0], height=size[1], alt=alt, prompt=prompt,
                             title=found.title if sheet.blind and found else "" if sheet.blind else title, facts=facts)  # fmt: skip
 
 
@@ -173,20 +177,15 @@ def _format_of(looked: Looked, shown: Shown) -> LookedFormat | None:
     return None
 
 
-def _facts(view: TileView, *, prices: bool) -> tuple[str, ...]:
-    cost = view.record.cost
-    name = str(view.json["name"])
-    if not prices:
-        return (name,)
-    if cost is None or cost.amount_micro_usd is None:
-        return name, "price not known"
-    return name, usd(cost.amount_micro_usd) if cost.amount_micro_usd else "free"
+def _facts(view: TileView, words: Words, *, prices: bool) -> tuple[str, ...]:
+    cost, name = view.record.cost, str(view.json["name"])
+    return (name, words.cost(None if cost is None else cost.amount_micro_usd)) if prices else (name,)
 
 
-def read_asked(of: object, *, blind: bool = False, prices: bool = False) -> Asked:
+def read_asked(of: object, *, blind: bool = False, prices: bool = False, language: str = "en") -> Asked:
     """Raises BadRequestError for what cannot stand on a sheet."""
     if of == "formats":
-        return Asked(of="formats", blind=blind, prices=prices)
+        return Asked(of="formats", blind=blind, prices=prices, language=language)
     if of == "row":
-        return Asked(of="row", blind=blind, prices=prices)
+        return Asked(of="row", blind=blind, prices=prices, language=language)
     raise BadRequestError("of takes formats or row.", param="of")

@@ -1,23 +1,28 @@
 """The files of a kit: each format at its exact size, the signed originals with their receipts, and the sidecar."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from triptych import __version__
+from triptych.imaging.bare import has_credentials
+from triptych.imaging.recipe import with_recipe
 from triptych.imaging.workshop import Workshop
 from triptych.spec.clock import Clock
 from triptych.spec.errors import ConflictError
 from triptych.spec.image import UNKNOWN_COST, Size
 from triptych.spec.records import PictureRecord, TileRecord
 from triptych.store.receipts import ReceiptRecord
+from triptych.studio.alt import Alt, alt_text
 from triptych.studio.credentials import Credentials, Delivered, derived_manifest, sha256_of
 from triptych.studio.kit_formats import Window, enlarged, size_of
 from triptych.studio.kit_look import FileType, Looked, LookedFormat, LookedTake, ready
 from triptych.studio.kit_sidecar import SCHEMA, Delivery, Derived, Fitted, From, LeftOut, Original, Paper, Sidecar
+from triptych.studio.recipe import recipe_of
 from triptych.studio.service import Studio
 
 EncodedType = Literal["image/png", "image/jpeg", "image/webp"]
@@ -63,10 +68,16 @@ class KitFiles:
     """Makes the files of kits. Every method may raise StorageError, and NotFoundError for a picture that is gone."""
 
     def __init__(
-        self, studio: Studio, receipts: ReceiptStore, workshop: Workshop, credentials: Credentials | None, clock: Clock
+        self,
+        studio: Studio,
+        receipts: ReceiptStore,
+        workshop: Workshop,
+        credentials: Credentials | None,
+        clock: Clock,
+        alt: Alt,
     ) -> None:
         self._studio, self._receipts, self._workshop = studio, receipts, workshop
-        self._credentials, self._clock = credentials, clock
+        self._credentials, self._clock, self._alt = credentials, clock, alt
 
     async def check(self, looked: Looked, export: Export) -> list[tuple[LookedFormat, str]]:
         """The formats that are delivered, with their files' names.
@@ -119,18 +130,16 @@ class KitFiles:
         beside = await self._original(picture, tile, data, receipt, export, papers)
         part, original = take.window(wanted), papers.originals[picture.id]
         same = part.box == (0, 0, picture.width, picture.height) and part.width == wanted.width
-        signed = (
-            same and part.height == wanted.height and picture.media_type == TYPES[export.kind] and not export.recipe
-        )
-        if signed:
-            made = await self._deliver(picture, receipt, data, export)
+        if same and part.height == wanted.height and picture.media_type == TYPES[export.kind]:
+            made = await self._deliver(picture, tile, data, receipt, export)
             derived = None
         else:
             made = await self._derive(take, data, part, wanted, export, receipt)
             derived = Derived(original=original.file if export.originals else None, original_sha256=picture.sha256,
                               window=part.box, scale_percent=enlarged(part, wanted))  # fmt: skip
         told = _delivery(each, name, made, derived, export, original.receipt)
-        papers.files.append(msgspec.structs.replace(told, sha256=await sha256_of(made.data)))
+        alt = alt_text(await self._alt(picture.id), told.prompt)
+        papers.files.append(msgspec.structs.replace(told, sha256=await sha256_of(made.data), alt=alt))
         return [File(name, made.data), *beside]
 
     async def _original(
@@ -161,14 +170,23 @@ class KitFiles:
         return [File(name, data), *([File(f"{stem}.receipt.jws", body)] if receipt is not None else [])]
 
     async def _deliver(
-        self, picture: PictureRecord, receipt: ReceiptRecord | None, data: bytes, export: Export
+        self, picture: PictureRecord, tile: TileRecord, data: bytes, receipt: ReceiptRecord | None, export: Export
     ) -> Delivered:
-        return await self._studio.deliver(picture, receipt) if export.credentials else Delivered(data, "off")
+        """The kept file, with what is to be in it in places of its own: taken out, the bytes are those that are signed."""
+        if export.credentials:
+            return await self._studio.deliver(picture, receipt, recipe=export.recipe)
+        if not export.recipe or tile.imported is not None or await asyncio.to_thread(has_credentials, data):
+            return Delivered(data, "off")
+        said = msgspec.json.encode(recipe_of(tile, picture)).decode()
+        written = await asyncio.to_thread(with_recipe, data, said)
+        return Delivered(data if written is None else written, "off", recipe=written is not None)
 
     async def _derive(
         self, take: LookedTake, data: bytes, part: Window, wanted: Size, export: Export, receipt: ReceiptRecord | None
     ) -> Delivered:
-        recipe = msgspec.json.encode(_recipe(take)).decode() if export.recipe else ""
+        recipe = ""
+        if export.recipe:
+            recipe = msgspec.json.encode(recipe_of(_tile(take), _picture(take), way=take.take.way)).decode()
         made = await self._workshop.reframe(
             data, part.box, (wanted.width, wanted.height), TYPES[export.kind], quality=export.quality, recipe=recipe
         )
@@ -213,18 +231,6 @@ def _tile(take: LookedTake) -> TileRecord:
     return take.view.record
 
 
-def _recipe(take: LookedTake) -> dict[str, Any]:
-    """What a file says of how it was made: enough to make it again, and nothing of keys, money or people."""
-    tile, picture = _tile(take), _picture(take)
-    asked: dict[str, Any] = {
-        name: value
-        for name, value in tile.request.items()
-        if name not in {"images", "mask", "options", "user", "previews"}
-    }
-    return {"triptych": "recipe/1", "model": tile.endpoint or tile.model, "request": asked, "seed": picture.seed,
-            "way": take.take.way, "picture_sha256": picture.sha256}  # fmt: skip
-
-
 def _delivery(
     each: LookedFormat, name: str, made: Delivered, derived: Derived | None, export: Export, paper: Paper | None
 ) -> Delivery:
@@ -237,7 +243,7 @@ def _delivery(
         media_type=picture.media_type if derived is None else TYPES[export.kind], width=each.made.width,
         height=each.made.height, format=each.title, ratio=each.made.ratio, way=take.take.way, version=each.number,
         signed=derived is None and paper is not None, derived=derived, content_credentials=made.credentials,
-        recipe_in_file=derived is not None and export.recipe, prompt=str(tile.request.get("prompt", "")),
+        recipe_in_file=made.recipe if derived is None else export.recipe, alt="", prompt=str(tile.request.get("prompt", "")),
         model=tile.endpoint or tile.model, model_served=tile.model_served, lane=tile.lane, seed=picture.seed,
         cost_micro_usd=cost.amount_micro_usd, cost_source=cost.source, billed=tile.billed, receipt=paper,
         adjustments=tuple(Fitted(feature=a.feature, kind=a.kind, detail=a.detail) for a in tile.adjustments if a.kind != "native"),

@@ -52,7 +52,7 @@ def check_template(template: str) -> str:
 def slug(text: str) -> str:
     """A value as it stands in a name: letters and digits of any script, the rest as dashes."""
     plain = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", text)).strip("-._")
-    return plain[:60] or "untitled"
+    return plain[:60].rstrip("-._") or "untitled"
 
 
 def names(template: str, values: Sequence[Mapping[str, str]], ending: str) -> tuple[Named, ...]:

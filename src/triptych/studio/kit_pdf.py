@@ -13,6 +13,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from triptych.studio.kit_sheet import SheetPicture
+from triptych.studio.papers import ENGLISH, Words
 
 _FONT = "Triptych"
 _MARGIN, _GAP, _HEAD = 14 * mm, 7 * mm, 16 * mm
@@ -23,8 +24,8 @@ _INK, _GREY = (0.09, 0.09, 0.09), (0.35, 0.35, 0.35)
 _UNSEEN = "This document's font does not have every letter of the texts; those it lacks are shown as \u00b7."
 
 
-def contact_sheet(title: str, pictures: Sequence[SheetPicture], made: str) -> bytes:
-    """The document. `made` is the day, in words; each picture's `alt` is its prompt."""
+def contact_sheet(title: str, pictures: Sequence[SheetPicture], made: str, words: Words = ENGLISH) -> bytes:
+    """The document. `made` is the day, in words; below each picture stands its prompt."""
     known = _letters()
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=A4, pageCompression=1, invariant=1)
@@ -33,7 +34,7 @@ def contact_sheet(title: str, pictures: Sequence[SheetPicture], made: str) -> by
     pages = list(_pages(pictures))
     lacking = any(ord(char) not in known for text in _texts(title, pictures) for char in text)
     for number, page in enumerate(pages, start=1):
-        _head(canvas, _shown(title, known), f"{made}, {number} / {len(pages)}", _UNSEEN if lacking else "")
+        _head(canvas, _shown(title, known), f"{made}, {number} / {len(pages)}", words(_UNSEEN) if lacking else "")
         for place, picture in enumerate(page):
             _cell(canvas, picture, place, known)
         canvas.showPage()
@@ -58,7 +59,7 @@ def _pages(pictures: Sequence[SheetPicture]) -> Iterator[Sequence[SheetPicture]]
 def _texts(title: str, pictures: Sequence[SheetPicture]) -> Iterator[str]:
     yield title
     for picture in pictures:
-        yield from (picture.alt, picture.title, *picture.facts)
+        yield from (picture.prompt, picture.title, *picture.facts)
 
 
 def _shown(text: str, known: frozenset[int]) -> str:
@@ -71,7 +72,8 @@ def _head(canvas: Canvas, title: str, right: str, note: str) -> None:
     canvas.setFillColorRGB(*_INK)
     canvas.setFont(_FONT, 14)
     room = width - 2 * _MARGIN - 40 * mm
-    canvas.drawString(_MARGIN, height - _MARGIN - 4 * mm, (simpleSplit(title, _FONT, 14, room) or [""])[0])
+    first, *more = simpleSplit(title, _FONT, 14, room) or [""]
+    canvas.drawString(_MARGIN, height - _MARGIN - 4 * mm, f"{first} \u2026" if more else first)
     canvas.setFillColorRGB(*_GREY)
     canvas.setFont(_FONT, _SMALL)
     canvas.drawRightString(width - _MARGIN, height - _MARGIN - 4 * mm, right)
@@ -96,7 +98,7 @@ def _cell(canvas: Canvas, picture: SheetPicture, place: int, known: frozenset[in
     canvas.setFillColorRGB(*_GREY)
     canvas.setFont(_FONT, _SMALL)
     facts = simpleSplit(_shown(", ".join(picture.facts), known), _FONT, _SMALL, width)
-    words = simpleSplit(_shown(picture.alt, known), _FONT, _SMALL, width)
+    words = simpleSplit(_shown(picture.prompt, known), _FONT, _SMALL, width)
     cut = [*words[: _LINES - 1], f"{words[_LINES - 1]} \u2026"] if len(words) > _LINES else words
     for text in (*facts, *cut):
         line -= 3.4 * mm

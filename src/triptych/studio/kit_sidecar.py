@@ -50,7 +50,8 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One delivered file. `signed` says that the receipt signs this very file (its content credentials, if it has some,
     taken out); otherwise `derived` says what it was made of, and the receipt is about that. Money is micro-dollars, None
-    where nobody knows. `version` is the try at the format, from 1."""
+    where nobody knows. `version` is the try at the format, from 1. `alt` says in words what is seen: a person's own, else how
+    the prompt begins."""
 
     file: str
     sha256: str
@@ -66,6 +67,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     derived: Derived | None
     content_credentials: Embedded
     recipe_in_file: bool
+    alt: str
     prompt: str
     model: str
     model_served: str | None

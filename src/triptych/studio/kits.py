@@ -11,11 +11,12 @@ from triptych.spec.ids import new_id
 from triptych.spec.image import AspectRatio, Role, Size
 from triptych.spec.kit import KitFormat, KitRecord, Take, Way
 from triptych.spec.records import Parent, PictureRecord, TileRecord
-from triptych.store.base import IdempotencyRecord
+from triptych.store.base import Bus, IdempotencyRecord
 from triptych.store.kits import KitStore
 from triptych.studio.instructions import EXTEND
 from triptych.studio.kit_formats import read_format
 from triptych.studio.kit_names import TEMPLATE, check_template
+from triptych.studio.naming import title
 from triptych.studio.outpaint import Outpaint
 from triptych.studio.outpaint import asked_for as asked_to_extend
 from triptych.studio.planning import Asked, PictureRef
@@ -47,9 +48,9 @@ class Wish:
 class Kits:
     """One per process. Every method may raise StorageError, and NotFoundError for a kit, format or take that is not there."""
 
-    def __init__(self, store: KitStore, studio: Studio, outpaint: Outpaint, clock: Clock) -> None:
+    def __init__(self, store: KitStore, studio: Studio, outpaint: Outpaint, bus: Bus, clock: Clock) -> None:
         self.store = store
-        self._studio, self._outpaint, self._clock = studio, outpaint, clock
+        self._studio, self._outpaint, self._bus, self._clock = studio, outpaint, bus, clock
 
     async def create(
         self, picture_id: str, *, name: str = "", project: str | None = None, formats: Sequence[str] = FIRST_FORMATS
@@ -64,12 +65,13 @@ class Kits:
         now = self._clock.now_ms()
         kit = KitRecord(
             id=new_id("kit", now), created_ms=now, updated_ms=now, picture=picture_id, template=TEMPLATE,
-            name=_name(name or _words(str(tile.record.request.get("prompt", "")))),
+            name=_name(name or title(str(tile.record.request.get("prompt", ""))) or "Key visual"),
             project=None if project is None else read_project("project", project),
         )  # fmt: skip
         for each in dict.fromkeys(formats):
             kit = self._with_format(kit, each)
         await self.store.add(kit)
+        self.tell(kit.id, kit.version)
         return kit
 
     async def get(self, kit_id: str) -> KitRecord:
@@ -82,6 +84,12 @@ class Kits:
         """Deletes a kit with its sheets and what clients said; no picture is touched."""
         if not await self.store.delete(kit_id):
             raise NotFoundError("There is no such kit.", param="id")
+        self.tell(kit_id, None)
+
+    def tell(self, kit_id: str, version: int | None, *, votes: bool = False) -> None:
+        """Says to every page that a kit changed, or with `votes` what clients said of it. `version` is the one it has now,
+        None where that is not what changed, or where the kit is gone."""
+        self._bus.publish("kit", {"id": kit_id, "version": version, "votes": votes})
 
     # What a kit says of itself.
 
@@ -225,6 +233,7 @@ class Kits:
         )
         if changed is None:
             raise NotFoundError("There is no such kit.", param="id")
+        self.tell(kit_id, changed.version)
         return changed
 
 
@@ -253,11 +262,6 @@ def _name(text: str) -> str:
     if not 1 <= len(shown) <= _MOST_NAME or not shown.isprintable():
         raise BadRequestError(f"The name of a kit has 1 to {_MOST_NAME} letters.", param="name")
     return shown
-
-
-def _words(prompt: str) -> str:
-    words = "".join(char if char.isprintable() else " " for char in prompt).split()
-    return " ".join(words[:6])[:_MOST_NAME].strip(" ,.;:") or "Key visual"
 
 
 def _as_typed(tile: TileRecord) -> str:

@@ -1,6 +1,6 @@
 """Where a picture comes from and what came of it: the tree from a brief to its key visual, whichever models drew it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -14,12 +14,15 @@ from triptych.spec.records import FINAL_STATES, PictureRecord, RunRecord, TileRe
 from triptych.store.base import Bus, RecordStore
 from triptych.store.gallery import GalleryStore
 from triptych.store.lineage import LineageStore
+from triptych.studio.curtain import held_back
 from triptych.studio.views import tile_view
 
 MOST_TILES = 10_000
 """Tiles of one family that are counted."""
 MOST_SHOWN = 300
 """Tiles of one family that one answer tells in full, those around the one that was asked for before the others."""
+MOST_STEPS = 40
+"""Of the way to one tile, the last ones."""
 _TOLD = ("state", "model", "endpoint", "name", "maker", "lane", "prompt", "ratio", "cost", "billed")
 
 
@@ -65,11 +68,29 @@ class Lineage:
             "pruned": sum(1 for link in family.links if link.pruned),
         }  # fmt: skip
 
+    async def way(self, tile_id: str) -> JsonObject:
+        """How one tile came to be: the tiles that it comes from, the first one first and itself last, `before` that are not
+        told, how many come `after` it, and the `scopes` that a picture of it is the key visual of. Raises NotFoundError."""
+        family = await self._lineage.family(tile_id, MOST_TILES)
+        links = {link.tile: link for link in family.links}
+        if tile_id not in links:
+            raise NotFoundError("There is no such tile.", param="id")
+        ids = _way(links, tile_id)
+        shown = ids[-MOST_STEPS:]
+        tiles, pictures = await self._lineage.tiles(shown), await self._store.pictures_of(shown)
+        runs = await self._lineage.runs([links[tile].run for tile in shown])
+        held = await self._held([links[tile] for tile in shown])
+        told = [self._told(tiles[tile], pictures[tile], links[tile], runs.get(links[tile].run), held) for tile in shown]
+        scopes = [key.scope for key in await self._lineage.keys() if key.tile == tile_id]
+        return {"steps": [*told], "before": len(ids) - len(shown), "after": _branches(family)[tile_id].tiles - 1,
+                "scopes": [*scopes]}  # fmt: skip
+
     async def mark(self, tile_id: str, *, pinned: bool | None = None, pruned: bool | None = None) -> JsonObject:
         """Pins a branch, takes it out of sight, or takes either back. Returns what was said `before`. Raises
         NotFoundError."""
         await self._tile(tile_id)
         before = await self._lineage.mark(tile_id, pinned=pinned, pruned=pruned)
+        self._bus.publish("lineage", {"tile": tile_id})
         return {"before": msgspec.to_builtins(before)}
 
     async def choose_key(self, picture_id: str) -> JsonObject:
@@ -131,15 +152,16 @@ class Lineage:
         pictures = await self._store.pictures_of(ids)
         runs = await self._lineage.runs([link.run for link in links])
         keys = await self._lineage.keys_among(ids)
+        held = await self._held(links)
         hashes = [str(image["sha256"]) for tile in tiles.values() for image in _images(tile)]
         made = await self._lineage.made(hashes) if hashes else {}
         shown = {
             link.tile for link in links
-            if link.tile == focus or children.get(link.tile) or _has_picture(tiles[link.tile], pictures[link.tile])
+            if link.tile == focus or link.tile in held or children.get(link.tile) or _has_picture(tiles[link.tile], pictures[link.tile])
         }  # fmt: skip
         return [
             {
-                **self._told(tiles[link.tile], pictures[link.tile], link, runs.get(link.run)),
+                **self._told(tiles[link.tile], pictures[link.tile], link, runs.get(link.run), held),
                 "refs": _references(tiles[link.tile], made), "branch": msgspec.to_builtins(branches[link.tile]),
                 "more": sum(1 for child in children.get(link.tile, ()) if child.tile not in shown),
                 "key": any(picture.id in keys for picture in pictures[link.tile]),
@@ -147,13 +169,24 @@ class Lineage:
             for link in links if link.tile in shown
         ]  # fmt: skip
 
+    async def _held(self, links: Sequence[Link]) -> frozenset[str]:
+        """The tiles of the rows of these of which nothing is told yet."""
+        rows = await self._store.tiles_of([*{link.run for link in links if link.veiled}])
+        return frozenset[str]().union(*map(held_back, rows.values()))
+
     def _told(
-        self, tile: TileRecord, pictures: Sequence[PictureRecord], link: Link, run: RunRecord | None
+        self,
+        tile: TileRecord,
+        pictures: Sequence[PictureRecord],
+        link: Link,
+        run: RunRecord | None,
+        held: Collection[str],
     ) -> dict[str, Json]:
         known = self._registry.endpoints().get(tile.endpoint or tile.model)
         card = known.model.card if known is not None else None
-        view = tile_view(tile, pictures, card=lambda: card, blind=link.veiled).page
-        first = next((picture for picture in pictures), None)
+        view = tile_view(tile, pictures, card=lambda: card, blind=link.veiled,
+                         held="held" if tile.id in held else None).page  # fmt: skip
+        first = pictures[0] if pictures and tile.id not in held else None
         return {
             "tile": tile.id, "run": tile.run_id, "origin": link.origin, **{name: view[name] for name in _TOLD},
             "picture": first.id if first else None, "images": view["images"],
@@ -177,11 +210,9 @@ def _chosen(
 ) -> Sequence[str]:
     """The tiles to tell: the way to the focus, what comes from it, then the rest from the first on; each after the one
     that it comes from, so that nothing hangs in the air."""
-    way = [focus]
-    while (origin := links[way[-1]].origin) is not None:
-        way.append(origin)
-    seen = dict.fromkeys(reversed(way))
-    for start in (focus, way[-1]):
+    way = _way(links, focus)
+    seen = dict.fromkeys(way)
+    for start in (focus, way[0]):
         queue = [start]
         for tile in queue:
             if len(seen) >= MOST_SHOWN:
@@ -189,7 +220,15 @@ def _chosen(
             after = [child.tile for child in children.get(tile, ()) if pruned or not child.pruned or child.tile in seen]
             queue += after
             seen.update(dict.fromkeys(after[: MOST_SHOWN - len(seen)]))
-    return [tile for tile in _in_order(way[-1], children) if tile in seen]
+    return [tile for tile in _in_order(way[0], children) if tile in seen]
+
+
+def _way(links: Mapping[str, Link], tile: str) -> list[str]:
+    """The tiles that a tile comes from, the first one first, and itself last."""
+    way = [tile]
+    while (origin := links[way[-1]].origin) is not None:
+        way.append(origin)
+    return way[::-1]
 
 
 def _in_order(first: str, children: Mapping[str, Sequence[Link]]) -> Sequence[str]:
@@ -236,6 +275,8 @@ def _how(tile: TileRecord, link: Link) -> str:
         return "again"
     if tile.final:
         return "promoted"
+    if isinstance(task := tile.request.get("task"), str):
+        return task
     return "edit" if any(image.get("role") == "edit" for image in _images(tile)) else "reference"
 
 

@@ -17,6 +17,7 @@ from triptych.store.base import Bus
 from triptych.studio.views import Now, TileNews, TileView
 
 _PAUSE_S = 0.125  # between two events of one tile about progress
+_MOMENT_S = 0.05  # nobody sees that news is so old
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +26,9 @@ class Live:
 
     record: TileRecord
     blind: bool = False
+    held: bool = True  # of a blind one: its row is not shown yet
+    ending: bool = False  # its end is being stored
+    over: bool = False  # it is stored
     api: bool = False  # asked for by a caller of the API
     batch: bool = False  # whether it waits for its turn in the queue
     resumed: bool = False  # it goes on with jobs from before a restart
@@ -106,7 +110,7 @@ class Announcer:
         """The tile as it is now."""
         seen, record = live.seen, live.record
         over = seen is not None and seen.record is record and record.state in FINAL_STATES
-        if seen is None or not over or seen.error is not live.error or seen.veiled is not live.blind:
+        if seen is None or not over or seen.error is not live.error or seen.veiled is not live.blind or seen.held:
             seen = live.seen = self._view(live)
         return seen
 
@@ -117,9 +121,10 @@ class Announcer:
             live.later = None
         view, before = self.view(live), live.published
         live.published, live.published_at = view, self._clock.monotonic()
-        self._bus.announce("tile", lambda: _news(before, view), len(str(view.record.request.get("prompt", ""))))
-        if live.followers and (changed := _changed(before, view)):
-            self.tell(live, TileNews(fields={name: view.json[name] for name in changed}))
+        if view.held is None or before is None:  # else there is nothing to be told; of a stop the curtain tells
+            self._bus.announce("tile", lambda: _news(before, view), len(str(view.record.request.get("prompt", ""))))
+        if live.followers and (changed := _changed(before.json if before is not None else {}, view.json)):
+            self.tell(live, TileNews(fields=changed))
 
     def soon(self, live: Live) -> None:
         """Publishes at once, or together with what comes within the next moment."""
@@ -128,6 +133,11 @@ class Announcer:
             self.now(live)
         elif live.later is None:
             live.later = asyncio.ensure_future(self._after(wait, live))
+
+    def together(self, live: Live) -> None:
+        """Publishes together with what comes next, or alone when nothing comes within a moment."""
+        if live.later is None:
+            live.later = asyncio.ensure_future(self._after(_MOMENT_S, live))
 
     async def _after(self, seconds: float, live: Live) -> None:
         await self._clock.sleep(seconds)
@@ -141,14 +151,13 @@ class Announcer:
             follower.put_nowait(news)
 
 
-def _changed(before: TileView | None, view: TileView) -> dict[str, Json]:
-    """What a page is told that knew the tile as it was before."""
-    known = before.page if before is not None else {}
-    return {name: value for name, value in view.page.items() if known.get(name, ...) != value}
+def _changed(known: JsonObject, now: JsonObject) -> dict[str, Json]:
+    """What somebody is told who knew the tile as it was before."""
+    return {name: value for name, value in now.items() if known.get(name, ...) != value}
 
 
 def _news(before: TileView | None, view: TileView) -> JsonObject | None:
-    changed = _changed(before, view)
+    changed = _changed(before.page if before is not None else {}, view.page)
     return changed | {"run": view.record.run_id, "id": view.record.id} if changed else None
 
 

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 
+from triptych.router.refusal import ended_error
 from triptych.router.registry import Endpoint, Registry
 from triptych.spec.errors import UnknownModelError
 from triptych.spec.model import ModelCard
@@ -21,23 +22,28 @@ class Names:
     def __init__(self, registry: Registry) -> None:
         self.endpoints: Mapping[str, Endpoint] = registry.endpoints()
         self.cards: dict[str, ModelCard] = {name: found.model.card for name, found in self.endpoints.items()}
-        self.families = frozenset(card.family for card in self.cards.values())
+        self._drawing = [name for name, card in self.cards.items() if card.draws]
+        self.families = frozenset(self.cards[name].family for name in self._drawing)
         self._exact = {known.lower(): known for known in (AUTO, *self.families, *self.cards)}
 
     def mentions(self) -> frozenset[str]:
         """Every name, in lower case, that may stand after an `@`."""
-        words = {word for name in self.cards for word in (*_CUTS.split(name.lower()), name.lower())}
+        words = {word for name in self._drawing for word in (*self._pieces(name), name.lower())}
         return frozenset(word for word in words | {family.lower() for family in self.families} if len(word) > 1)
 
     def resolve(self, name: str, *, see: str = "") -> str:
         """`auto`, a family or an endpoint for a name as typed. `see` is where all names are, for a caller without pages.
 
-        Raises UnknownModelError with the near names, or with the candidates when the name could mean several.
+        Raises UnknownModelError with the near names, with what came after a model that ended, or with the candidates when the name could mean several.
         """
         wanted = name.strip().lower()
         exact = self._exact
         if wanted in exact:
             return exact[wanted]
+        # What has ended may be how the names of others begin, which is no reason to take one of those.
+        named = any(known.endswith(f"/{wanted}") for known in exact)
+        if not named and (ended := ended_error(name, self.endpoints, "models")) is not None:
+            raise ended
         found = self._matching(wanted)
         ready = [endpoint for endpoint in found if self.endpoints[endpoint].ready and self.endpoints[endpoint].enabled]
         if len(found) == 1 or len(ready) == 1:
@@ -61,7 +67,7 @@ class Names:
         return list(meant.values())[:3]
 
     def _ready_names(self, see: str) -> str:
-        ready = ", ".join([name for name in self.cards if self._usable(name)][:_SHOWN])
+        ready = ", ".join([name for name in self._drawing if self._usable(name)][:_SHOWN])
         if see:
             return f"See {see}; ready now: {ready}." if ready else f"See {see}."
         return f"Ready now: {ready}." if ready else "See the Models page."
@@ -81,7 +87,9 @@ class Names:
     def served_by(self, model: str) -> tuple[ModelCard, ...]:
         """The cards that a resolved name may run on, those that can be used now first. `auto` takes what is no AI model
         only when nothing else can be used."""
-        cards = [card for name, card in self.cards.items() if model in {AUTO, name, card.family}]
+        cards = [
+            card for name, card in self.cards.items() if model in {name, card.family} or (model == AUTO and card.draws)
+        ]
         if model == AUTO and any(card.is_ai and self._usable(card.id) for card in cards):
             cards = [card for card in cards if card.is_ai]
         return tuple(sorted(cards, key=lambda card: not self._usable(card.id)))
@@ -89,11 +97,20 @@ class Names:
     def _usable(self, endpoint: str) -> bool:
         return self.endpoints[endpoint].ready and self.endpoints[endpoint].enabled
 
+    def _pieces(self, name: str) -> list[str]:
+        """What a name is made of. Where it has an address behind its first word, letters by chance, that is one piece: cut at its hyphens, it
+        would make a model of any `@me` or `@it`."""
+        head, _, rest = name.lower().partition("/")
+        address = self.cards[name].provider.lower().removeprefix(f"{head}-")
+        if address and rest.startswith(f"{address}/"):
+            return [head, address, *_CUTS.split(rest.removeprefix(f"{address}/"))]
+        return _CUTS.split(name.lower())
+
     def _matching(self, wanted: str) -> list[str]:
         """Endpoints that have the name as a piece of theirs, or begin a piece with it."""
-        pieces = {name: _CUTS.split(name.lower()) for name in self.cards}
-        whole = [name for name in self.cards if wanted in pieces[name] or name.lower().endswith(f"/{wanted}")]
-        begun = [name for name in self.cards if len(wanted) > 1 and f"/{wanted}" in f"/{name.lower()}"]
+        pieces = {name: self._pieces(name) for name in self._drawing}
+        whole = [name for name in self._drawing if wanted in pieces[name] or name.lower().endswith(f"/{wanted}")]
+        begun = [name for name in self._drawing if len(wanted) > 1 and f"/{wanted}" in f"/{name.lower()}"]
         return whole or begun
 
 

@@ -80,8 +80,9 @@ class Outpaint:
     async def _keep(self, data: bytes) -> UploadView:
         info = header(data)
         return UploadView(
-            sha256=await self._blobs.put(data), width=info.width, height=info.height, media_type=info.media_type
-        )
+            sha256=await self._blobs.put(data), width=info.width, height=info.height, media_type=info.media_type,
+            alpha=info.has_alpha,
+        )  # fmt: skip
 
 
 def asked_for(

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from triptych.imaging.feather import FEATHER_PX
 from triptych.imaging.header import header
-from triptych.imaging.restore import FEATHER_PX, SHIFT_SHOWN_PX
+from triptych.imaging.restore import SHIFT_SHOWN_PX
 from triptych.imaging.restoring import RestoredBytes
 from triptych.spec.errors import ConflictError, HostileContentError
 from triptych.spec.image import Adjustment, ImageRequest

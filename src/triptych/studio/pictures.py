@@ -4,30 +4,33 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from triptych.imaging.header import header
-from triptych.spec.errors import NotFoundError
+from triptych.spec.errors import BadRequestError, HostileContentError, NotFoundError
 from triptych.spec.image import InputImage, Role
 from triptych.spec.records import PictureRecord
 from triptych.store.base import BlobStore, RecordStore
 from triptych.studio.ingest import Workshop
+from triptych.studio.masks import GivenMask, changes_nothing
 from triptych.studio.outside import chosen
+from triptych.studio.small import SMALL, THUMB, VIEW, SmallCopies
 from triptych.studio.veil import PLAIN_TYPE
 
-THUMB = "thumb256"
 _SAFE_TO_SHOW = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif"})
 _PLAIN = "plain"
-DERIVED = (THUMB, _PLAIN)
+DERIVED = (*SMALL, _PLAIN)
 """Everything that is made of a picture and kept beside it."""
 _REMEMBERED_BYTES = 64 << 20
 
 
 class Pictures:
-    """Looks pictures up; thumbnails are made on the first look."""
+    """Looks pictures up, whole or small."""
 
     def __init__(self, store: RecordStore, blobs: BlobStore, workshop: Workshop) -> None:
         self._store = store
         self.blobs = blobs
+        self.small = SmallCopies(blobs, workshop)
         self._workshop = workshop
         self._inputs: OrderedDict[str, InputImage] = OrderedDict()
+        self._masks: OrderedDict[str, GivenMask] = OrderedDict()
 
     async def input(self, sha256: str, role: Role) -> InputImage:
         """A kept picture as an input. The last few are remembered, because a prompt is planned at every key press.
@@ -46,6 +49,39 @@ class Pictures:
                 self._inputs.popitem(last=False)
         self._inputs.move_to_end(sha256)
         return replace(known, role=role)
+
+    async def mask(self, sha256: str) -> GivenMask:
+        """A kept picture as a mask. One without transparency is turned into one that has it, which is kept too. Raises
+        NotFoundError, and BadRequestError for what cannot be opened."""
+        known = self._masks.get(sha256)
+        if known is None:
+            known = await self._read_mask(await self.input(sha256, "edit"))
+            self._masks[sha256] = known
+            while len(self._masks) > 1 and sum(len(k.image.data) for k in self._masks.values()) > _REMEMBERED_BYTES:
+                self._masks.popitem(last=False)
+        self._masks.move_to_end(sha256)
+        return known
+
+    async def check_mask(self, mask: InputImage | None) -> None:
+        """Raises BadRequestError for a mask that cannot be opened, and for one that changes nothing."""
+        if mask is None:
+            return
+        given = await self._read_mask(mask)
+        problem = changes_nothing(given.reading) if given.reading else None
+        if problem is not None:
+            raise problem
+
+    async def _read_mask(self, mask: InputImage) -> GivenMask:
+        if mask.media_type != "image/png":
+            return GivenMask(mask, None)
+        try:
+            reading, data = await self._workshop.read_mask(mask.data)
+        except HostileContentError as error:
+            raise BadRequestError(error.message, hint=error.hint, param="mask") from error
+        if data == mask.data:
+            return GivenMask(mask, reading)
+        sha256 = await self.blobs.put(data)
+        return GivenMask(replace(mask, data=data, sha256=sha256), reading)
 
     async def record(self, picture_id: str) -> PictureRecord:
         """Raises NotFoundError."""
@@ -72,16 +108,16 @@ class Pictures:
         return data
 
     async def thumb(self, picture_id: str) -> bytes:
-        """WebP, 256 pixels on the long side. Raises NotFoundError, and HostileContentError when it cannot be opened."""
+        """WebP, 256 pixels on the short side. Raises NotFoundError, and HostileContentError when it cannot be opened."""
         return await self.thumb_of((await self.record(picture_id)).sha256)
+
+    async def view(self, picture_id: str) -> bytes:
+        """WebP, 1024 pixels on the long side, as rows show it. Raises as `thumb` does."""
+        return await self.small.get((await self.record(picture_id)).sha256, VIEW)
 
     async def thumb_of(self, sha256: str) -> bytes:
         """The thumbnail of bytes by their hash."""
-        kept = await self.blobs.get_derived(sha256, THUMB)
-        if kept is None:
-            kept = await self._workshop.thumbnail(await self.bytes_of(sha256), 256)
-            await self.blobs.put_derived(sha256, THUMB, kept)
-        return kept
+        return await self.small.get(sha256, THUMB)
 
     async def plain(self, sha256: str) -> bytes:
         """A picture's pixels as PNG, without metadata: nothing in the file tells who made it. Made on the first look.

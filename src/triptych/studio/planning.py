@@ -7,26 +7,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from triptych.router.budget import Caps
-from triptych.router.merge import total_cost
 from triptych.router.parts import fee_before, price_of
 from triptych.router.price import Price, usd
 from triptych.router.registry import Registry
 from triptych.spec.clock import Clock
 from triptych.spec.errors import BadRequestError, BudgetError, TriptychError, UnknownModelError
-from triptych.spec.image import UNKNOWN_COST, Adjustment, Cost, ImageRequest, InputImage, Role, later_seed
-from triptych.spec.model import ModelCard
+from triptych.spec.image import UNKNOWN_COST, Cost, ImageRequest, Role, later_seed
+from triptych.spec.model import Lane, ModelCard
 from triptych.spec.records import Parent
 from triptych.spec.routing import NO_FEES, Fees
 from triptych.store.base import RecordStore, Spend
 from triptych.studio.conversation import Conversation
+from triptych.studio.masks import mask_problem
 from triptych.studio.models import Names
 from triptych.studio.pictures import Pictures
 from triptych.studio.prompt import DEFAULT_LIMIT, PromptNote, PromptPlan, PromptSpec, read_prompt
 from triptych.studio.prompt.expand import COUNT_CEILING
 from triptych.studio.quotes import Quote, quote_of, quoted
-from triptych.studio.references import reference_plan, reference_problem
+from triptych.studio.references import ReferencePlan, reference_plan, reference_problem
 from triptych.studio.requests import build_request
 from triptych.studio.sizes import size_problem
+from triptych.studio.starting import Bounds, Share, nobody_can, share_of, summed
 from triptych.studio.terms import AT_ONCE, EASEL
 from triptych.studio.tiers import DraftSettings, Tier, draft_settings, draft_words, drafted
 from triptych.studio.variation import varied
@@ -63,6 +64,8 @@ class Asked:
     continues: bool = False  # the conversation that led to `parent`
     tier: Tier = "final"
     restore: bool = False  # the source outside of the mask, also where a model takes masks
+    lane_floor: Lane | None = None  # the furthest lane that its prompt may go to
+    no_community: bool = False  # nor to volunteers, where the floor would let it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,53 +149,53 @@ class Planner:
         models, unknown = _resolved(names, wanted)
         await self._check_parent(asked.parent)
         images = tuple([await self._pictures.input(ref.sha256, ref.role) for ref in asked.images])
-        mask = await self._pictures.input(asked.mask, "edit") if asked.mask else None
+        mask = await self._pictures.mask(asked.mask) if asked.mask else None
         turns = await self.conversation.turns(asked.parent, images) if asked.continues and asked.parent else ()
-        given = {"images": images, "mask": mask, "turns": turns, "restore": asked.restore and mask is not None}
+        given = {"images": images, "mask": mask and mask.image, "turns": turns,
+                 "restore": asked.restore and mask is not None}  # fmt: skip
         finals = {model: self._requests(names, model, prompt.prompts, given) for model in models}
         drafts = {m: self._drafts(names, m, group) for m, group in finals.items()} if asked.tier == "draft" else {}
         requests = {m: tuple(drafted(one, drafts.get(m, {})) for one in group) for m, group in finals.items()}
-        per_model, estimates, beyond = {}, {}, 0
+        per_model, estimates, shares = {}, {}, []
         n = prompt.n or asked.n or 1
+        bounds = self._bounds(asked)
         for model in models:
             quotes = [self.quote(names, model, request) for request in requests[model]]
             estimates[model] = tuple(quote.cost for quote in quotes)
-            beyond += sum(quote.beyond_micro_usd for quote in quotes) * prompt.repeat * n
-            plan = self._model_plan(names, model, requests[model], quotes, prompt.total * n)
+            shares.append(share := share_of(names, model, requests[model], quotes, prompt.total * n, bounds))
             draft = self._draft_plan(names, model, drafts[model], finals[model][0]) if model in drafts else None
             told = reference_plan(names, model, requests[model], asked.fewer)
-            per_model[model] = replace(plan, references=told, draft=draft)
+            per_model[model] = _model_plan(share, quotes, prompt.total * n, references=told, draft=draft)
         budgets = [cap for cap in (prompt.budget_micro_usd, asked.budget_micro_usd) if cap is not None]
         budget = min(budgets, default=None)
         notes = (
             *prompt.notes,
             *(PromptNote("error", name, _sentence(error)) for name, error in unknown.items()),
             *_more_notes(names, prompt, models, len(images), n),
+            *(mask.notes() if mask else ()),
         )
-        total = total_cost(plan.cost for plan in per_model.values()) if per_model else UNKNOWN_COST
-        images_in_all = sum(plan.images for plan in per_model.values())
+        all_of_it = summed(shares)
         sizes = _impossible_size(names, requests)
         if sizes is not None:  # nothing would be sent, so there is nothing to say about what would be
             per_model = {model: replace(plan, adjustments=()) for model, plan in per_model.items()}
-        known, unpriced = _known_part(estimates, per_model)
         problem = (
             next(iter(unknown.values()), None)
-            or _prompt_problem(prompt, models, images_in_all, total, self._limit)
-            or _mask_problem(images, mask)
+            or _prompt_problem(prompt, models, prompt.total * n * len(models), all_of_it.total, self._limit)
+            or mask_problem(images, mask)
             or sizes
-            or _nobody_can(per_model)
+            or (None if all_of_it.images else nobody_can(share.reason for share in shares))
             or reference_problem(plan.references for plan in per_model.values() if plan.ok)
-            or await self.over_caps(total, budget, asked.project, beyond=beyond)
+            or await self.over_caps(all_of_it.total, budget, asked.project, beyond=all_of_it.beyond_micro_usd)
         )
         view = PlanView(
-            prompts=prompt.total, images=images_in_all, total=total, known_micro_usd=known,
-            unknown_count=unpriced, seconds=self._seconds(names, per_model), chips=prompt.chips, notes=notes,
-            fee_micro_usd=sum(plan.fee_micro_usd for plan in per_model.values()),
+            prompts=prompt.total, images=all_of_it.images, total=all_of_it.total, known_micro_usd=all_of_it.known_micro_usd,
+            unknown_count=all_of_it.unknown, seconds=self._seconds(names, per_model), chips=prompt.chips, notes=notes,
+            fee_micro_usd=all_of_it.fee_micro_usd,
             models=models, per_model=per_model, allowed=problem is None,
             reason=_sentence(problem) if problem else None,
         )  # fmt: skip
         return Draft(prompt=prompt, models=models, n=n, notes=notes, requests=requests, estimates=estimates, view=view,
-                     budget_micro_usd=budget, problem=problem, beyond_micro_usd=beyond, drafts=drafts,
+                     budget_micro_usd=budget, problem=problem, beyond_micro_usd=all_of_it.beyond_micro_usd, drafts=drafts,
                      repeating=frozenset(model for model in models if names.repeats_itself(model)))  # fmt: skip
 
     def _drafts(self, names: Names, model: str, requests: Sequence[ImageRequest]) -> DraftSettings:
@@ -242,12 +245,12 @@ class Planner:
         painted: list[tuple[int, tuple[int, int]]] = []
         for model, plan in per_model.items():
             cards = names.served_by(model)
-            if not cards:
+            if not cards or not plan.starts:
                 continue
             typical = self._typical(cards[0])
             if typical is None:
                 return None
-            count = min(plan.images, MOST_TILES)
+            count = min(plan.starts, MOST_TILES)
             if cards[0].is_ai:
                 turns = math.ceil(count / AT_ONCE)
                 queues.append((typical[0] * turns, typical[1] * turns))
@@ -278,27 +281,13 @@ class Planner:
             for spec in prompts
         )
 
-    def _model_plan(
-        self,
-        names: Names,
-        model: str,
-        requests: Sequence[ImageRequest],
-        quotes: Sequence[Quote],
-        images: int,
-    ) -> ModelPlan:
-        cost, fee = quoted(quotes, images)
-        reason: str | None = None
-        adjustments: dict[tuple[str, str], Adjustment] = {}
-        for request in requests:
-            found, reason = plan_one(names, model, request)
-            adjustments |= {(item.feature, item.detail): item for item in found if item.kind != "native"}
-            if reason is not None:
-                break
+    def _bounds(self, asked: Asked) -> Bounds:
         caps = replace(self._caps(), key=None, project=None)  # those are the router's to look at
-        if reason is None and cost.amount_micro_usd is None and caps.limits():
-            reason = None if caps.allow_unknown_price else "Its price is not known, and there is a spending cap."
-        return ModelPlan(ok=reason is None, reason=reason, images=images, cost=cost, fee_micro_usd=fee,
-                         adjustments=tuple(item for item in adjustments.values() if item.feature != "previews"))  # fmt: skip
+        return Bounds(
+            floor=asked.lane_floor,
+            no_community=asked.no_community,
+            priced=bool(caps.limits()) and not caps.allow_unknown_price,
+        )
 
     async def over_caps(
         self, total: Cost, budget: int | None, project: str | None, *, beyond: int = 0
@@ -349,16 +338,12 @@ def _sentence(problem: TriptychError) -> str:
     return " ".join(filter(None, (problem.message, problem.hint)))
 
 
-def _known_part(estimates: Mapping[str, Sequence[Cost]], per_model: Mapping[str, ModelPlan]) -> tuple[int, int]:
-    """What the pictures with a known price cost together, in micro-dollars, and how many have none."""
-    known = unknown = 0
-    for model, plan in per_model.items():
-        costs = estimates[model]
-        if costs:
-            amounts = [cost.amount_micro_usd for cost in costs if cost.amount_micro_usd is not None]
-            known += sum(amounts) * plan.images // len(costs) + (plan.fee_micro_usd if amounts else 0)
-            unknown += (len(costs) - len(amounts)) * plan.images // len(costs)
-    return known, unknown
+def _model_plan(
+    share: Share, quotes: Sequence[Quote], images: int, *, references: ReferencePlan, draft: DraftPlan | None
+) -> ModelPlan:
+    cost, fee = quoted(quotes, images)
+    return ModelPlan(ok=share.images > 0, reason=share.reason, images=images, starts=share.images, cost=cost, fee_micro_usd=fee,
+                     adjustments=share.adjustments, references=references, draft=draft)  # fmt: skip
 
 
 def _painted_seconds(painted: Sequence[tuple[int, tuple[int, int]]]) -> tuple[int, int]:
@@ -392,23 +377,6 @@ def today(clock: Clock) -> str:
     return datetime.fromtimestamp(clock.now_ms() // 1000, UTC).date().isoformat()
 
 
-def plan_one(names: Names, model: str, request: ImageRequest) -> tuple[Sequence[Adjustment], str | None]:
-    """What the first endpoint that can serve a request makes of it, else why none can."""
-    reasons: list[str] = []
-    for card in names.served_by(model):
-        endpoint = names.endpoints[card.id]
-        if not endpoint.ready or not endpoint.enabled:
-            reasons.append(endpoint.reason or f"{card.name} cannot be used now.")
-        elif request.operation not in card.capabilities.operations:
-            reasons.append(f"{card.name} takes no pictures.")
-        else:
-            try:
-                return endpoint.model.plan(request.seen_by(card.id)), None
-            except BadRequestError as error:
-                reasons.append(error.message)
-    return (), reasons[0] if reasons else "No model is there to serve this."
-
-
 def _prompt_problem(
     prompt: PromptPlan, models: Sequence[str], images: int, total: Cost, limit: int
 ) -> TriptychError | None:
@@ -429,26 +397,6 @@ def _prompt_problem(
     )  # fmt: skip
 
 
-def _mask_problem(images: Sequence[InputImage], mask: InputImage | None) -> TriptychError | None:
-    if mask is None:
-        return None
-    source = next((image for image in images if image.role == "edit"), None)
-    if source is None:
-        return BadRequestError(
-            "A mask needs the picture that it belongs to.", hint="Add the picture to edit.", param="mask"
-        )
-    if mask.media_type != "image/png":
-        return BadRequestError(
-            f"The mask is {mask.media_type}; it must be a PNG with transparent pixels.", param="mask"
-        )
-    if (mask.width, mask.height) != (source.width, source.height):
-        return BadRequestError(
-            f"The mask has {mask.width}x{mask.height} pixels and the picture {source.width}x{source.height}; "
-            "they must be the same.", param="mask",
-        )  # fmt: skip
-    return None
-
-
 def _impossible_size(names: Names, requests: Mapping[str, Sequence[ImageRequest]]) -> BadRequestError | None:
     """An error when no chosen model makes anything near the pixel size that was asked for."""
     wanted = next((request.size for group in requests.values() for request in group if request.size), None)
@@ -465,13 +413,6 @@ def _impossible_size(names: Names, requests: Mapping[str, Sequence[ImageRequest]
         return None
     return BadRequestError(f"No chosen model makes anything near {wanted}: {'; '.join(dict.fromkeys(offers))}.",
                            hint="Ask for one of these sizes, or for a shape with --ar.", param="size")  # fmt: skip
-
-
-def _nobody_can(per_model: Mapping[str, ModelPlan]) -> TriptychError | None:
-    if not per_model or any(plan.ok for plan in per_model.values()):
-        return None
-    reasons = dict.fromkeys(plan.reason for plan in per_model.values() if plan.reason)
-    return BadRequestError(" ".join(reasons), param="models")
 
 
 def _more_notes(names: Names, prompt: PromptPlan, models: Sequence[str], images: int, n: int) -> Iterator[PromptNote]:

@@ -11,9 +11,9 @@ from triptych.spec.json import Json, JsonObject
 from triptych.spec.records import Parent, PictureRecord, RunRecord, TileRecord
 from triptych.store.base import BlobStore, IdempotencyRecord, RecordStore
 from triptych.studio.models import Names
-from triptych.studio.planning import plan_one
 from triptych.studio.requests import request_from_json
 from triptych.studio.service import Studio
+from triptych.studio.starting import plan_one
 from triptych.studio.tiers import finished
 from triptych.studio.variation import is_derived
 from triptych.studio.views import TileView
@@ -21,7 +21,7 @@ from triptych.studio.views import TileView
 
 class Promotion:
     """One per process. Every method may raise StorageError, NotFoundError for a tile that is not there, and
-    BadRequestError for one that is no draft with a picture."""
+    BadRequestError for one that is no draft with a picture, and ConflictError while it is hidden who made it."""
 
     def __init__(self, studio: Studio, store: RecordStore, blobs: BlobStore) -> None:
         self._studio, self._store, self._blobs = studio, store, blobs
@@ -72,6 +72,9 @@ class Promotion:
         run = await self._store.run(tile.run_id) if tile is not None else None
         if tile is None or run is None:
             raise NotFoundError("There is no such tile.", param="id")
+        if (await self._studio.tile(tile_id)).veiled:
+            raise ConflictError("Pick one of this row first: the offers would tell who made it.",
+                                hint="Or show the makers from the menu of the row.", param="id")  # fmt: skip
         if tile.draft is None:
             raise BadRequestError(
                 "This is no draft: it was made as a final.", hint="Make another one instead.", param="id"

@@ -23,7 +23,7 @@ from triptych.spec.image import Adjustment
 from triptych.spec.json import Json, JsonObject
 from triptych.spec.model import JobHandle, WireRecord
 from triptych.spec.records import AttemptRecord, PictureRecord, Restored, TileError, TileRecord
-from triptych.spec.routing import Candidate, Decision
+from triptych.spec.routing import Candidate, Decision, Features
 from triptych.store.codec import to_json
 from triptych.store.receipts import Facts, ReceiptRecord
 from triptych.studio.terms import DEADLINE_S, Terms, terms_of
@@ -39,7 +39,7 @@ MAX_ADJUSTMENTS = 20
 MAX_TEXT = 200  # bytes of a text that a provider or a user chose
 _PRIVATE = (".local", ".localhost", ".lan", ".home", ".home.arpa", ".internal", ".intranet")
 _ASKED = ("n", "size", "aspect_ratio", "resolution", "quality", "seed", "background", "output_format",
-          "output_compression", "moderation", "input_fidelity", "previews")  # fmt: skip
+          "output_compression", "moderation", "input_fidelity", "previews", "task")  # fmt: skip
 _EVENTS = ("epoch", "operation", "share", "began", "began_ms", "ended", "ended_ms", "sign", "took_ms",
            "retry_after_ms", "hedge")  # fmt: skip
 """What the router counted of an attempt, and `triptych.router.derive` counts again."""
@@ -134,7 +134,7 @@ def decision_json(decision: Decision) -> JsonObject:
         "nonce": _text(decision.nonce),
         "nonce_from": decision.nonce_from,
         "taken_ms": decision.taken_ms,
-        "features": _known(msgspec.to_builtins(decision.features)),
+        "features": _features(decision.features),
         "picked": decision.order[0] if decision.order else None,
         "candidates": [candidate_json(one) for one in listed],
         "other_models": len(decision.candidates) - len(asked_for),
@@ -258,6 +258,13 @@ def _restored(restored: Restored) -> JsonObject:
     return _known({**{name: getattr(restored, name) for name in names}, "shift_px": list(restored.shift_px)})
 
 
+def _features(features: Features) -> JsonObject:
+    """What was decided about. A lane that is left out is named where it is, so that receipts from before there was such a wish read
+    the same."""
+    said = _known(msgspec.to_builtins(features))
+    return said if features.no_community else {name: value for name, value in said.items() if name != "no_community"}
+
+
 def _terms(tile: TileRecord, facts: Facts) -> JsonObject:
     """The user's own conditions for the router, so that their owner can show that one was dropped."""
     terms = terms_of(facts.run, NO_CAPS, DEADLINE_S) if facts.run is not None else Terms(caps=NO_CAPS)
@@ -267,6 +274,7 @@ def _terms(tile: TileRecord, facts: Facts) -> JsonObject:
         "no_training": terms.floors.no_training or None,
         "max_retention_days": terms.floors.max_retention_days,
         "regions": sorted(set(terms.floors.regions)) or None,
+        "no_community": terms.floors.no_community or None,
         "hedge": terms.hedge or None,
         "nonce": tile.nonce or terms.nonce,
     }

@@ -72,6 +72,7 @@ class Recovery:
     async def recover(self, owner_alive: Callable[[str], bool]) -> int:
         """See Studio.recover."""
         taken = 0
+        self._tiles.veiled.update(await self._store.veiled())
         for left in await self._store.unfinished_tiles():
             if left.owner is not None and owner_alive(left.owner):
                 continue

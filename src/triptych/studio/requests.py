@@ -1,6 +1,6 @@
 """Requests: from a prompt as read, and to and from JSON with their pictures by hash."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -79,6 +79,8 @@ def request_json(request: ImageRequest) -> JsonObject:
         body["mask"] = _picture_json(request.mask)
     if request.restore:
         body["restore"] = True
+    if request.task is not None:
+        body["task"] = request.task
     if request.turns:
         body["turns"] = [_turn_json(turn) for turn in request.turns]
     if request.knobs:
@@ -86,6 +88,23 @@ def request_json(request: ImageRequest) -> JsonObject:
     if request.options:
         body["options"] = {name: dict(value) for name, value in request.options.items()}
     return body
+
+
+def asked_json(request: Mapping[str, Any], but: Collection[str] = ()) -> JsonObject:
+    """What a kept request asks for beyond its words, by the names that adjustments have for it and without what is in `but`:
+    the settings as they are, of pictures and of the mask only which they are and what for, of earlier turns their instructions."""
+    names = (*_PLAIN, "size", "aspect_ratio")
+    asked: dict[str, Json] = {name: request[name] for name in names if name in request and name not in {"user", *but}}
+    if parts := request.get("parts"):
+        asked["parts"] = " ".join(f"{part['text']}::{part['weight']:g}" for part in parts)
+    if images := request.get("images"):
+        asked["images"] = [{"sha256": image["sha256"], "role": image["role"]} for image in images]
+    if mask := request.get("mask"):
+        asked["mask"] = mask["sha256"]
+    if turns := request.get("turns"):
+        asked["turns"] = [{"prompt": turn["prompt"], "picture": turn["picture"]} for turn in turns]
+    asked |= {name: request[name] for name in ("restore", "options") if name in request}
+    return asked | dict(request.get("knobs", {}))
 
 
 def _turn_json(turn: Turn) -> JsonObject:
@@ -104,7 +123,7 @@ async def request_from_json(
 ) -> ImageRequest:
     """The request again, with the bytes of its pictures, and with what `contexts` has for its turns. Raises NotFoundError
     when a picture is gone."""
-    plain = (*_PLAIN, "previews", "knobs", "options", "restore")
+    plain = (*_PLAIN, "previews", "knobs", "options", "restore", "task")
     fields: dict[str, Any] = {name: body[name] for name in plain if name in body}
     if "size" in body:
         fields["size"] = Size.parse(body["size"])

@@ -6,10 +6,12 @@ Pure: no clock, no store. Fields may come in any order, each counts, and a field
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from triptych.imaging.prints import NAMED
 from triptych.spec.errors import BadRequestError
 from triptych.spec.gallery import Between, GallerySearch, Verdict
 from triptych.spec.image import AspectRatio
@@ -27,7 +29,9 @@ FIELDS: Mapping[str, str] = {
     "before": "before:2026-11-30",
     "ref": "ref:yes, ref:no or ref: and a picture's id or hash",
     "failed": "failed:no",
-    "color": "color:#c12b11",
+    "keyvisual": "keyvisual:yes",
+    "drift": "drift:no, drift:yes or drift: and the id of a watch or check",
+    "color": "color:red or color:#c12b11",
     "trash": "trash:yes",
 }
 """Every field with an example, in the order in which they are offered."""
@@ -38,24 +42,27 @@ _RATIO = re.compile(r"(\d{1,4})[:x](\d{1,4})")
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
 _COLOUR = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})", re.IGNORECASE)
 _MARK = re.compile(r"[0-9a-f]{8,64}|img_\w+", re.IGNORECASE)
+_CHECK = re.compile(r"(wat|chk)_\w{1,60}")
 _MICRO = 1_000_000
 _ENDLESS = 2**62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A query as read: what the store looks for, and a colour (`#rrggbb`), which is turned into its words elsewhere."""
+    """A query as read: what the store looks for, and colours (`#rrggbb` or a name), which are turned into their words elsewhere."""
 
     search: GallerySearch = field(default_factory=GallerySearch)
     colours: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    zone: tzinfo = UTC
 
 
-def read_query(text: str) -> Query:
-    """Raises BadRequestError that names the part which is wrong, and what the field takes."""
+def read_query(text: str, zone: str = "UTC") -> Query:
+    """Its days are those of `zone`, an IANA name such as `Europe/Vienna`. Raises BadRequestError that names the part which
+    is wrong, and what the field takes."""
     if len(text) > MOST_LETTERS:
         raise BadRequestError(f"The search has {len(text)} letters; the limit is {MOST_LETTERS}.", param="q")
-    query, words = Query(), []
+    query, words = Query(zone=_zone(zone)), []
     for piece in _PIECE.finditer(text):
         name, value, word = piece.group(1), piece.group(2), piece.group(3)
         if name is None:
@@ -71,6 +78,13 @@ def read_query(text: str) -> Query:
     return replace(query, search=replace(query.search, text=" ".join(words)))
 
 
+def _zone(name: str) -> tzinfo:
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name[:60])
+    except (ValueError, OSError, ZoneInfoNotFoundError):  # OSError: a folder of zones, such as Europe
+        raise BadRequestError(f"zone is {name[:60]!r}; it takes a name such as Europe/Vienna.", param="zone") from None
+
+
 def _bare(name: str, value: str) -> str:
     bare = value.strip('"').strip()
     if not bare:
@@ -81,7 +95,8 @@ def _bare(name: str, value: str) -> str:
 def _wrong(name: str, value: str) -> BadRequestError:
     shown = f"{name}:{value}"[:60]
     said = f"{shown} has no value." if not value.strip('" ') else f"{shown} cannot be read."
-    return BadRequestError(said, hint=f"Write {FIELDS[name.lower()]}.", param="q")
+    example = FIELDS["color" if name.lower() == "colour" else name.lower()]
+    return BadRequestError(said, hint=f"Write {example}.", param="q")
 
 
 def _with(query: Query, **more: Any) -> Query:
@@ -144,29 +159,22 @@ def _cost(query: Query, value: str) -> Query:
     return _with(query, costs=(_between(found.group(1), int(Decimal(found.group(2)) * _MICRO)),))
 
 
-def _days(name: str, value: str) -> tuple[int, int]:
-    """The first millisecond of a day, month or year (UTC), and the first one after it."""
+def _day(name: str, value: str, zone: tzinfo) -> int:
+    """The first millisecond of a day, month or year there."""
     found = _DAY.fullmatch(value)
     year, month, day = (int(part) if part else None for part in (found.groups() if found else ("0", None, None)))
     try:
-        start = datetime(year or 0, month or 1, day or 1, tzinfo=UTC)
-        if day is not None:
-            end = datetime.fromtimestamp(start.timestamp() + 86400, UTC)
-        elif month is not None:
-            end = datetime(start.year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-        else:
-            end = datetime(start.year + 1, 1, 1, tzinfo=UTC)
-    except ValueError:
+        return round(datetime(year or 0, month or 1, day or 1, tzinfo=zone).timestamp() * 1000)
+    except (ValueError, OverflowError):
         raise _wrong(name, value) from None
-    return int(start.timestamp()) * 1000, int(end.timestamp()) * 1000
 
 
 def _after(query: Query, value: str) -> Query:
-    return _with(query, times=((_days("after", value)[0], _ENDLESS),))
+    return _with(query, times=((_day("after", value, query.zone), _ENDLESS),))
 
 
 def _before(query: Query, value: str) -> Query:
-    return _with(query, times=((0, _days("before", value)[0] - 1),))
+    return _with(query, times=((0, _day("before", value, query.zone) - 1),))
 
 
 def _ref(query: Query, value: str) -> Query:
@@ -181,11 +189,24 @@ def _failed(query: Query, value: str) -> Query:
     return _with(query, failed=_yes("failed", value))
 
 
+def _keyvisual(query: Query, value: str) -> Query:
+    return _with(query, keyed=_yes("keyvisual", value))
+
+
+def _drift(query: Query, value: str) -> Query:
+    if _CHECK.fullmatch(value):
+        return _with(query, checks=(value,))
+    return _with(query, watched=_yes("drift", value))
+
+
 def _trash(query: Query, value: str) -> Query:
     return _with(query, trashed=_yes("trash", value))
 
 
 def _color(query: Query, value: str) -> Query:
+    named = value.lower().replace("gray", "grey")
+    if named in NAMED:
+        return replace(query, colours=(*query.colours, named))
     found = _COLOUR.fullmatch(value)
     if found is None:
         raise _wrong("color", value)
@@ -198,5 +219,5 @@ def _color(query: Query, value: str) -> Query:
 _READERS: Mapping[str, Callable[[Query, str], Query]] = {
     "model": _model, "ar": _ratio, "kept": _kept, "stars": _stars, "tag": _tag, "project": _project, "cost": _cost,
     "after": _after, "before": _before, "ref": _ref, "failed": _failed, "color": _color, "colour": _color,
-    "trash": _trash,
+    "trash": _trash, "keyvisual": _keyvisual, "drift": _drift,
 }  # fmt: skip

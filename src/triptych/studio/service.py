@@ -1,10 +1,8 @@
 """The studio: every use case of runs, tiles and pictures, without HTTP."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Literal
-
-import structlog
 
 from triptych.router.budget import Caps
 from triptych.router.execute import Router
@@ -12,33 +10,36 @@ from triptych.router.price import Price
 from triptych.router.registry import Registry
 from triptych.router.shielded import finish
 from triptych.spec.clock import Clock
-from triptych.spec.errors import ConflictError, NotFoundError, StorageError
+from triptych.spec.errors import ConflictError, NotFoundError
 from triptych.spec.ids import new_id
 from triptych.spec.image import Cost, ImageRequest
 from triptych.spec.json import Json, JsonObject
 from triptych.spec.model import Lane, ModelCard
-from triptych.spec.records import FINAL_STATES, PictureRecord, RunRecord, TileRecord
+from triptych.spec.records import FINAL_STATES, Parent, PictureRecord, RunRecord, TileRecord
 from triptych.spec.routing import NO_FLOORS, Floors
 from triptych.store.base import BlobStore, Bus, IdempotencyRecord, RecordStore
 from triptych.store.receipts import ReceiptRecord
 from triptych.studio.credentials import Credentials, Delivered
+from triptych.studio.curtain import Curtain
 from triptych.studio.hearing import Hearing
 from triptych.studio.ingest import Intake, Workshop
-from triptych.studio.kept import asked_again, draft_of, parent_of, settings_of
+from triptych.studio.kept import asked_again, draft_of, kept_parent, parent_of, settings_of
 from triptych.studio.live import Announcer, Live, follow
 from triptych.studio.once import answered
 from triptych.studio.picks import picked_of
 from triptych.studio.pictures import Pictures
-from triptych.studio.planning import Asked, Planner, check_text, today
+from triptych.studio.planning import Asked, Planner, check_text
 from triptych.studio.prompt import DEFAULT_LIMIT
 from triptych.studio.queue import Queue
 from triptych.studio.recovery import Recovery
 from triptych.studio.requests import ratio_of, request_json
+from triptych.studio.spending import Spending
 from triptych.studio.terms import AT_ONCE, DEADLINE_S, for_lane, routing_settings, terms_of, tile_nonce
 from triptych.studio.tiles import Tiles
 from triptych.studio.variation import is_derived, varied
 from triptych.studio.veil import is_veiled
 from triptych.studio.views import (
+    Held,
     PlanView,
     RunsView,
     RunView,
@@ -47,12 +48,10 @@ from triptych.studio.views import (
     TileView,
     UploadView,
     run_view,
-    spend_json,
     tile_view,
 )
 
 Source = Literal["studio", "api", "cli"]
-_log = structlog.get_logger("triptych.studio")
 
 
 class Studio:
@@ -83,19 +82,20 @@ class Studio:
         self._bus = bus
         self._router = router
         self._registry = registry
-        self._clock = clock
-        self._owner = owner
-        self._caps = caps
-        self._deadline_s = deadline_s
+        self._clock, self._owner = clock, owner
+        self._caps, self._deadline_s = caps, deadline_s
+        self.within: Callable[[JsonObject], JsonObject] = dict  # how far any prompt may go, as a run keeps it
         self.pictures = Pictures(store, blobs, workshop)
         self._intake = Intake(blobs, workshop, clock, credentials)
-        announcer = Announcer(bus, clock, self._live_view)
+        self._announcer = announcer = Announcer(bus, clock, self._live_view)
         hearing = Hearing(store, clock, announcer, self._card_of)
         self.queue = Queue(store, announcer.now)
         self.planner = Planner(registry=registry, pictures=self.pictures, store=store, clock=clock, caps=caps,
                                 price=price, hold=router.hold, typical=router.typical_seconds, fees=router.fees, limit=prompt_limit)  # fmt: skip
+        self._spending = Spending(store, bus, clock, caps, lambda: self._tiles)
+        self._curtain = Curtain(store, bus, lambda: self._tiles.get, self.run)
         self._tiles = Tiles(store=store, router=router, intake=self._intake, announcer=announcer, hearing=hearing,
-                            clock=clock, spent=self._publish_spend, queue=self.queue)  # fmt: skip
+                            clock=clock, spent=self._spending.publish, ended=self._curtain.ended, queue=self.queue, kept=self.pictures.small.expect)  # fmt: skip
         self._recovery = Recovery(store=store, blobs=blobs, registry=registry, tiles=self._tiles, clock=clock,
                                   caps=caps, owner=owner, deadline_s=deadline_s)  # fmt: skip
 
@@ -136,33 +136,33 @@ class Studio:
         now = self._clock.now_ms()
         if source == "studio" and (hidden or len(made) > AT_ONCE):
             settings = {**settings, "batch": True}
-        run = RunRecord(id=run_id or new_id("run", now), created_ms=now, text=text, source=source, settings=settings,
-                        deleted=hidden)  # fmt: skip
+        run = RunRecord(id=run_id or new_id("run", now), created_ms=now, text=text, source=source,
+                        settings=self.within(settings), deleted=hidden)  # fmt: skip
         tiles = [self._tile(run, position, *one) for position, one in enumerate(made)]
         return await finish(self._launch(run, tiles, claim))
 
     async def start_single(self, request: ImageRequest, *, model: str, source: Source = "api",
                            lane_floor: Lane | None = None, allow_model_failover: bool = False,
                            floors: Floors = NO_FLOORS, nonce: str | None = None, hedge: bool = False,
-                           api_key: str | None = None, project: str | None = None,
+                           api_key: str | None = None, project: str | None = None, parent: Parent | None = None,
                            claim: IdempotencyRecord | None = None) -> RunView:  # fmt: skip
         """Starts one tile with all `request.n` pictures; its prompt is sent as it is, without the grammar.
 
-        Raises UnknownModelError, and BadRequestError for a size far from everything the model makes.
+        Raises UnknownModelError, BadRequestError for a size far from all that the model makes, or a mask of no effect.
         """
         check_text(request.prompt)
+        await self.pictures.check_mask(request.mask)
         names = self.planner.names()
         chosen = names.resolve(model, see="GET /v1/models")
         self.planner.check_size(names, chosen, request)
         settings: dict[str, Json] = {"models": [chosen], "n": request.n, "lane_floor": lane_floor,
                                      "allow_model_failover": allow_model_failover, "api_key": api_key,
-                                     "project": project, **routing_settings(floors, nonce, hedge=hedge)}  # fmt: skip
-        now = self._clock.now_ms()
-        run = RunRecord(id=new_id("run", now), created_ms=now, text=request.prompt, source=source, settings=settings)
+                                     "project": project, **kept_parent(parent), **routing_settings(floors, nonce, hedge=hedge)}  # fmt: skip
+        now, kept = self._clock.now_ms(), self.within(settings)
+        run = RunRecord(id=new_id("run", now), created_ms=now, text=request.prompt, source=source, settings=kept)
         for image in (*request.images, *((request.mask,) if request.mask else ())):
             await self._blobs.put(image.data)
-        cost = self.planner.estimate(names, chosen, request)
-        tile, _ = self._tile(run, 0, chosen, request, cost)
+        tile, _ = self._tile(run, 0, chosen, request, self.planner.estimate(names, chosen, request))
         return await finish(self._launch(run, [(replace(tile, nonce=nonce), request)], claim))
 
     async def add_model(
@@ -230,16 +230,18 @@ class Studio:
         return live.preview if live is not None and not live.blind else None
 
     async def cancel(self, tile_id: str) -> TileView:
-        """Stops a tile; the answer says whether it was billed. One that has ended stays as it is. Raises ConflictError for
-        one that another process makes."""
-        live = self._tiles.get(tile_id)
+        """Stops a tile; the answer says whether it was billed, and comes at once for one of which nothing is told yet. One
+        that has ended stays as it is. Raises ConflictError for one that another process makes."""
+        live, view = self._tiles.get(tile_id), await self.tile(tile_id)
+        if view.held:
+            self._curtain.stop(view.record)
         if live is None:
-            view = await self.tile(tile_id)
             if not view.ended:
                 raise ConflictError("Another process of Triptych makes this picture.", hint="Stop it there.",
                                     param="id")  # fmt: skip
-            return view
-        await self._tiles.stop(live)
+            return await self.tile(tile_id)
+        self._announcer.now(live)
+        await self._tiles.stop(live, wait=not view.held)
         return self._live_view(live)
 
     async def retry_now(self, tile_id: str) -> TileView:
@@ -328,21 +330,26 @@ class Studio:
         pictures = (await self._store.pictures_of([tile_id])).get(tile_id, ())
         run = await self._store.run(record.run_id)
         picked = await picked_of(self._store, [run] if run is not None else [])
-        return self._stored_view(record, pictures, blind=run is not None and is_veiled(run, picked.get(run.id)))
+        blind = run is not None and is_veiled(run, picked.get(run.id))
+        held = await self._curtain.held_stored(record) if blind else None
+        return self._stored_view(record, pictures, blind=blind, held=held)
 
     async def detail(self, tile_id: str) -> TileDetail:
         """Everything about one tile: what the inspector shows."""
         return TileDetail(tile=await self.tile(tile_id), attempts=await self._store.attempts_of(tile_id),
                           decisions=await self._store.decisions_of(tile_id))  # fmt: skip
 
-    async def deliver(self, picture: PictureRecord, receipt: ReceiptRecord | None) -> Delivered:
-        """A picture as a file for a person to keep, with content credentials where they are to be had. Raises
-        NotFoundError and StorageError."""
+    async def deliver(self, picture: PictureRecord, receipt: ReceiptRecord | None, *, recipe: bool = True) -> Delivered:
+        """A picture as a file for a person to keep, with content credentials where they are to be had, and with its recipe
+        unless it is hidden who made it. Raises NotFoundError and StorageError."""
         tile, data = await self._tile_record(picture.tile_id), await self.pictures.bytes_of(picture.sha256)
         if self._credentials is None:
             return Delivered(data, "off")
         card = self._card_of(tile.endpoint or "")
-        return await self._credentials.deliver(tile, picture, data, receipt, is_ai=card is None or card.is_ai)
+        told = recipe and not await self.veils(picture)
+        return await self._credentials.deliver(
+            tile, picture, data, receipt, is_ai=card is None or card.is_ai, recipe=told
+        )
 
     async def use(self, picture_id: str, *, unrestored: bool) -> TileView:
         """Chooses among a restored picture's two files, as `Pictures.choose`."""
@@ -368,6 +375,7 @@ class Studio:
         if is_veiled(run):
             await self._store.save_run(replace(run, settings={**run.settings, "opened": True}))
             self._tiles.unveil(run_id)
+            await self._spending.publish()
         view = await self.run(run_id)
         self._bus.publish("run", view.page)
         return view
@@ -379,12 +387,11 @@ class Studio:
     async def upload(self, data: bytes) -> UploadView:
         """Keeps a picture to start from. Raises TooLargeError over 50 MB, BadRequestError for what is no picture."""
         sha256, info = await self._intake.upload(data)
-        return UploadView(sha256=sha256, width=info.width, height=info.height, media_type=info.media_type)
+        return UploadView(sha256=sha256, width=info.width, height=info.height, media_type=info.media_type, alpha=info.has_alpha)  # fmt: skip
 
     async def spend(self) -> JsonObject:
         """What is spent today, and the caps."""
-        caps = self._caps()
-        return spend_json(await self._store.spend(day=today(self._clock)), caps.run, caps.day)
+        return await self._spending.now()
 
     # The life of the process.
 
@@ -397,6 +404,7 @@ class Studio:
     async def shutdown(self) -> None:
         """Ends all tiles in order; jobs at providers go on and are re-attached after the next start."""
         await self._tiles.shutdown()
+        await self.pictures.small.close()
 
     # Inside.
 
@@ -424,17 +432,17 @@ class Studio:
         view = run_view(run, [self._live_view(live) for live in lives])
         if not run.deleted:
             self._bus.announce("run", lambda: view.page, (1 + len(lives)) * len(run.text))
-        for live, (_, request) in zip(lives, tiles, strict=True):
-            self._tiles.start(live, request, for_lane(terms, self._lane_of(live.record)))
+        here = {model: for_lane(terms, self._lane_of(model)) for model in {tile.model for tile in records}}
+        for live, (tile, request) in zip(lives, tiles, strict=True):
+            self._tiles.start(live, request, here[tile.model], answer_first=not terms.api)
         return view
 
     def _begin(self, run: RunRecord, tile: TileRecord, request: ImageRequest) -> TileView:
         """To be called inside of `finish`, right after the tile was stored."""
         terms = terms_of(run, self._caps(), self._deadline_s)
-        live = self._tiles.enlist(tile, blind=terms.blind)
-        view = self._live_view(live)
+        view = self._live_view(live := self._tiles.enlist(tile, blind=terms.blind))
         self._bus.publish("tile", view.page)
-        self._tiles.start(live, request, for_lane(terms, self._lane_of(live.record)))
+        self._tiles.start(live, request, for_lane(terms, self._lane_of(tile.model)))
         return view
 
     async def _next_position(self, run_id: str) -> int:
@@ -461,20 +469,24 @@ class Studio:
         for run in records:
             blind = is_veiled(run, picked.get(run.id))
             shown = [tile for tile in tiles.get(run.id, ()) if not tile.hidden]
-            made = [self._any_view(tile, pictures.get(tile.id, ()), blind=blind) for tile in shown]
+            held = self._curtain.held_of(shown) if blind else ()
+            made = [self._any_view(tile, pictures.get(tile.id, ()), blind=blind, held=held) for tile in shown]
             views.append(run_view(run, made, picked=picked.get(run.id)))
         return tuple(views)
 
-    def _any_view(self, record: TileRecord, pictures: Sequence[PictureRecord], *, blind: bool) -> TileView:
-        live = self._tiles.get(record.id)
-        return self._live_view(live) if live is not None else self._stored_view(record, pictures, blind=blind)
+    def _any_view(self, record: TileRecord, pictures: Sequence[PictureRecord], *, blind: bool, held: Collection[str]) -> TileView:  # fmt: skip
+        how, live = self._curtain.held(record.id, held), self._tiles.get(record.id)
+        return self._seen(live, how) if live is not None else self._stored_view(record, pictures, blind=blind, held=how)
 
-    def _stored_view(self, record: TileRecord, pictures: Sequence[PictureRecord], *, blind: bool) -> TileView:
-        return tile_view(record, pictures, card=lambda: self._card_for(record), blind=blind)
+    def _stored_view(self, record: TileRecord, pictures: Sequence[PictureRecord], *, blind: bool, held: Held | None) -> TileView:  # fmt: skip
+        return tile_view(record, pictures, card=lambda: self._card_for(record), blind=blind, held=held, slow=self._router.health.knows_slow)  # fmt: skip
 
     def _live_view(self, live: Live) -> TileView:
+        return self._seen(live, self._curtain.held_now(live))
+
+    def _seen(self, live: Live, held: Held | None) -> TileView:
         return tile_view(record := live.record, live.pictures, card=lambda: self._card_for(record), now=live.now,
-                         blind=live.blind, error=live.error)  # fmt: skip
+                         blind=live.blind, held=held, error=live.error, slow=self._router.health.knows_slow)  # fmt: skip
 
     def _card_for(self, record: TileRecord) -> ModelCard | None:
         """The card to show, with how long it usually takes here."""
@@ -484,13 +496,5 @@ class Studio:
     def _card_of(self, name: str) -> ModelCard | None:
         return found.model.card if (found := self._registry.endpoints().get(name)) is not None else None
 
-    def _lane_of(self, record: TileRecord) -> Lane | None:
-        return next((card.lane for card in self.planner.names().served_by(record.model)), None)
-
-    async def _publish_spend(self) -> None:
-        if self._tiles.any_blind:
-            return
-        try:
-            self._bus.publish("spend", await self.spend())
-        except StorageError as error:
-            _log.warning("the spending could not be read", error=error.message)
+    def _lane_of(self, model: str) -> Lane | None:
+        return next((card.lane for card in self.planner.names().served_by(model)), None)

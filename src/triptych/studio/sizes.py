@@ -42,7 +42,8 @@ def _range(caps: Capabilities) -> _Range:
         return _Range(min(sides), shorter, max(sides), ", ".join(caps.sizes))
     if caps.size_rule is not None:
         rule = caps.size_rule
-        return _Range(rule.min_side, min(rule.max_side, math.sqrt(rule.max_pixels)), rule.max_side, _rule_words(rule))
+        widest = min(rule.max_side, rule.max_short_side, math.sqrt(rule.max_pixels))
+        return _Range(rule.min_side, widest, rule.max_side, _rule_words(rule))
     # A size class is an area: a long picture has a longer side than the square of that class.
     squares = [resolution_side(name) for name in caps.resolutions] or [1024]
     shapes = f" in the shapes {', '.join(caps.aspect_ratios)}" if caps.aspect_ratios else ""

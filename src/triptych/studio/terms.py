@@ -16,7 +16,7 @@ from triptych.studio.veil import is_veiled
 
 DEADLINE_S = 300.0
 COMMUNITY_DEADLINE_S = 1800.0
-"""Volunteers' machines have queues of many minutes."""
+"""Volunteers' machines have queues of many minutes, and one's own may need as many for a large picture."""
 AT_ONCE = 8
 """Tiles of the page of one model that are with the router at the same time (see `places`)."""
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -57,6 +57,7 @@ def routing_settings(floors: Floors, nonce: str | None, *, hedge: bool = False) 
         "no_training": floors.no_training or None,
         "max_retention_days": floors.max_retention_days,
         "regions": list(floors.regions) or None,
+        "no_community": floors.no_community or None,
         "nonce": nonce,
         "hedge": hedge or None,
     }
@@ -76,6 +77,7 @@ def _floors(settings: Mapping[str, Json]) -> Floors:
         no_training=settings.get("no_training") is True,
         max_retention_days=days if isinstance(days, int) else None,
         regions=tuple(str(region) for region in regions) if isinstance(regions, list | tuple) else (),
+        no_community=settings.get("no_community") is True,
     )
 
 
@@ -104,4 +106,5 @@ def terms_of(run: RunRecord, caps: Caps, deadline_s: float) -> Terms:
 
 def for_lane(terms: Terms, lane: Lane | None) -> Terms:
     """The same with the patience that a lane needs."""
-    return replace(terms, deadline_s=max(terms.deadline_s, COMMUNITY_DEADLINE_S)) if lane == "community" else terms
+    patient = lane in {"community", "local"}
+    return replace(terms, deadline_s=max(terms.deadline_s, COMMUNITY_DEADLINE_S)) if patient else terms

@@ -5,7 +5,7 @@ queued ─▶ sent ─▶ working ─▶ receiving ─▶ done
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
@@ -32,12 +32,15 @@ from triptych.studio.shared import Shared
 from triptych.studio.terms import Terms
 from triptych.studio.views import Now, TileNews
 
+_ANSWER_S = 0.01  # in which the places of a row are on their way to the page
 _SAVE_AGAIN_S = (1.0, 5.0, 15.0)  # a lock held by another program, a server that restarts
 _log = structlog.get_logger("triptych.studio")
 
 
 class Tiles:
-    """All tiles at work in this process. `spent` is called when money moved."""
+    """All tiles at work in this process. `spent` is called when money moved, `kept` with the hashes of pictures that came for
+    the page, `ended` when one of a blind
+    row is over, with those of its row."""
 
     def __init__(
         self,
@@ -49,9 +52,12 @@ class Tiles:
         hearing: Hearing,
         clock: Clock,
         spent: Callable[[], Awaitable[None]],
+        ended: Callable[[Live, Sequence[Live]], Awaitable[None]],
         queue: Queue,
+        kept: Callable[[Iterable[str]], None],
     ) -> None:
         self._store = store
+        self._kept = kept
         self._router = router
         self._intake = intake
         self._announcer = announcer
@@ -59,8 +65,10 @@ class Tiles:
         self._clock = clock
         self._arrivals = Arrivals(store, intake, announcer)
         self._spent = Shared(spent)
+        self._ended = ended
         self._queue = queue
         self._live: dict[str, Live] = {}
+        self.veiled: set[str] = set()  # the runs whose makers are hidden
         self._places = Places()
         self._outstanding = Outstanding(store, router, clock)
 
@@ -72,36 +80,42 @@ class Tiles:
         """Takes a saved tile in, with the pictures kept so far, so that it is shown with what is known of it in memory."""
         live = Live(record=record, blind=blind, pictures=pictures)
         self._live[record.id] = live
+        if blind:
+            self.veiled.add(record.run_id)
         live.published = self._announcer.view(live)
         return live
 
     def unveil(self, run_id: str) -> None:
         """What happens from now on to the tiles of this run is told with their makers."""
+        self.veiled.discard(run_id)
         for live in self._live.values():
             if live.record.run_id == run_id:
                 live.blind = False
 
     @property
     def any_blind(self) -> bool:
-        """Whether a tile whose maker is hidden is still at work: what is spent meanwhile would tell its price."""
-        return any(live.blind and live.record.state not in FINAL_STATES for live in self._live.values())
+        """Whether a tile whose maker is hidden is still at work: that money moves would tell that it does."""
+        return any(live.blind and not live.over for live in self._live.values())
 
-    def start(self, live: Live, request: ImageRequest, terms: Terms) -> None:
-        """Begins the work on an enlisted tile."""
+    def start(self, live: Live, request: ImageRequest, terms: Terms, *, answer_first: bool = False) -> None:
+        """Begins the work on an enlisted tile; with `answer_first` nothing is decided while whoever asked is answered."""
         record = live.record
         live.batch = terms.batch
         live.api = terms.api
-        work = self._router.run
-        self._launch(
-            live,
-            request,
-            lambda: work(
+        work, now = self._router.run, asyncio.get_running_loop().time
+        soonest = now() + _ANSWER_S if answer_first else 0.0
+
+        async def call() -> RoutedResult:
+            if (wait := soonest - now()) > 0:
+                await asyncio.sleep(wait)
+            return await work(
                 request, model=record.model, run_id=record.run_id, tile_id=record.id, tell=self._tell(live, request),
                 caps=terms.caps, lane_floor=terms.lane_floor, allow_model_failover=terms.allow_model_failover,
                 floors=terms.floors, nonce=record.nonce or terms.nonce, deadline_s=terms.deadline_s, api_key=terms.api_key,
                 hedge=terms.hedge, project=terms.project,
-            ),
-        )  # fmt: skip
+            )  # fmt: skip
+
+        self._launch(live, request, call)
 
     def resume(self, live: Live, legs: Sequence[Leg], request: ImageRequest, terms: Terms) -> None:
         """Goes on with jobs from before a restart."""
@@ -126,10 +140,11 @@ class Tiles:
 
         return tell
 
-    async def stop(self, live: Live) -> None:
+    async def stop(self, live: Live, *, wait: bool = True) -> None:
         """Cancels on a person's word, and waits until it is over. A tile whose pictures are being kept is let finish."""
         await self._interrupt(live, "user")
-        await live.ended.wait()
+        if wait:
+            await live.ended.wait()
 
     async def shutdown(self) -> None:
         """Ends all work: what has a job at a provider stays as it is, to be re-attached, and so does what was never sent
@@ -145,7 +160,7 @@ class Tiles:
         if live.task is not None:
             await live.begun.wait()  # a task that is cancelled before its first step never gets to its last one
         over = live.record.state == "receiving" or live.record.state in FINAL_STATES
-        if not over and live.task is not None and live.stop is None:
+        if not over and not live.ending and live.task is not None and live.stop is None:
             live.stop = stop
             live.task.cancel(DETACH if stop == "shutdown" else None)
 
@@ -208,12 +223,13 @@ class Tiles:
             taken = await self._intake.read(record.id, request, result, kept=live.pictures, came=live.came)
             await self._expect(live, replace(record, adjustments=taken.adjustments, coming=taken.pictures))
             await self._intake.keep(taken)
+            if not live.api:  # nobody may ever look at what a caller of the API got
+                self._kept(picture.sha256 for picture in taken.pictures)
         except TriptychError as error:
             error.billed, error.amount_micro_usd = result.billed, result.cost.amount_micro_usd
             raise
-        live.pictures = taken.pictures
         live.preview = None
-        await self._end(live, replace(live.record, state="done", job=None))
+        await self._end(live, replace(live.record, state="done", job=None), taken.pictures)
 
     async def _expect(self, live: Live, record: TileRecord) -> None:
         try:
@@ -254,33 +270,43 @@ class Tiles:
             live, replace(live.record, state=state, error=tile_error(error), billed=billed, cost=cost, job=None)
         )
 
-    async def _end(self, live: Live, record: TileRecord) -> None:
-        """The final state. When not even that can be stored it is still announced, with the reason."""
-        live.now = Now()
+    async def _end(self, live: Live, record: TileRecord, pictures: Sequence[PictureRecord] = ()) -> None:
+        """The final state, with `pictures` where they have come just now. Nobody sees it before it is stored: what is shown can be
+        asked for. When not even that can be stored it is still announced, with the reason."""
+        live.ending = True
         await self._outstanding.close(live)
         now = self._clock.now_ms()
-        live.record = replace(record, coming=(), fee_micro_usd=live.fee(), ended_ms=now, updated_ms=now)
+        final = replace(record, coming=(), fee_micro_usd=live.fee(), ended_ms=now, updated_ms=now)
+        whole = tuple(pictures) or live.pictures
         try:
-            await self._save_end(live)
+            await self._save_end(final, whole)
         except StorageError as error:
             _log.error("a tile could not be stored", tile=record.id, error=error.message)
             live.error = error
-            live.record = replace(live.record, state="failed", error=tile_error(error, billed=record.billed))
+            final = replace(final, state="failed", error=tile_error(error, billed=record.billed))
+        else:
+            live.pictures = whole
+        live.record, live.now = final, Now()
         await self._outstanding.settle(live)
-        self._announcer.now(live)
+        live.over = True
+        if live.blind:
+            row = [one for one in self._live.values() if one.record.run_id == live.record.run_id]
+            await self._ended(live, row)
+        else:
+            self._announcer.now(live)
         await self._spent()
 
-    async def _save_end(self, live: Live) -> None:
+    async def _save_end(self, final: TileRecord, pictures: Sequence[PictureRecord]) -> None:
         """Pictures that have come are worth some patience with the database."""
-        for seconds in _SAVE_AGAIN_S if live.pictures else ():
+        for seconds in _SAVE_AGAIN_S if pictures else ():
             try:
-                await self._store.save_tile(live.record, live.pictures)
+                await self._store.save_tile(final, pictures)
             except StorageError as error:
-                _log.warning("pictures not kept yet", tile=live.record.id, error=error.message)
+                _log.warning("pictures not kept yet", tile=final.id, error=error.message)
                 await self._clock.sleep(seconds)
             else:
                 return
-        await self._store.save_tile(live.record, live.pictures)
+        await self._store.save_tile(final, pictures)
 
     def _dismiss(self, live: Live) -> None:
         if live.later is not None:

@@ -2,21 +2,23 @@
 and nothing that tells whose they are: no name, price, time, lane, file name, hash of a file, seed, rewritten prompt or
 words of a provider. The pictures themselves are sent as pixels without metadata, all in one format."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from triptych.spec.json import Json, JsonObject
 from triptych.spec.records import RunRecord
 
 PLAIN_TYPE: Final = "image/png"
 """What pictures are sent as while it is hidden who made them."""
+STOPPING: Final = "You stopped it. What came of it is told with the others."
+_T = TypeVar("_T")
 _BLANK: JsonObject = {
     "position": 0, "model": "", "name": "", "maker": "", "endpoint": None, "model_served": None, "lane": None,
     "progress": None, "queue_position": None, "eta_s": None, "note": None, "preview": None, "started_ms": None,
-    "ended_ms": None, "typical_seconds": None, "estimate": None, "cost": None, "difference_micro_usd": None,
+    "ended_ms": None, "typical_seconds": None, "knows_slow": False, "estimate": None, "cost": None, "difference_micro_usd": None,
     "fee_micro_usd": 0, "fee_estimate_micro_usd": 0,
-    "adjustments": [], "retry": None, "draft": None, "final": False, "imported": None,
+    "asked": {}, "adjustments": [], "retry": None, "draft": None, "final": False, "imported": None, "doubt": None,
 }  # fmt: skip
 _NO_ERROR: JsonObject = {"provider": None, "status": None, "upstream": None, "retry_after_s": None, "param": None}
 _BLANK_IMAGE: JsonObject = {"media_type": PLAIN_TYPE, "bytes": None, "revised_prompt": None, "seed": None, "cost": None,
@@ -40,6 +42,13 @@ def veiled_tile(tile: Mapping[str, Json]) -> JsonObject:
     }  # fmt: skip
 
 
+def held_tile(tile: Mapping[str, Json], *, stopping: bool) -> JsonObject:
+    """A tile's JSON while not all of its row are over: the same of each, whatever became of it. `stopping` once a person
+    asked for its end."""
+    return {**veiled_tile(tile), "state": "working", "images": [], "error": None, "billed": "unknown",
+            "note": STOPPING if stopping else None, "cancellable": not stopping, "trashed_ms": None}  # fmt: skip
+
+
 def veiled_image(image: Mapping[str, Json]) -> JsonObject:
     """A picture's JSON without what tells its model."""
     return {**image, **_BLANK_IMAGE, "filename": f"picture-{str(image['id'])[-6:]}.png"}
@@ -54,5 +63,9 @@ def _veiled_error(state: str, error: Mapping[str, Json]) -> JsonObject:
 
 def shuffled(tiles: Iterable[JsonObject]) -> list[Json]:
     """In an order that has nothing to do with that of the models."""
-    ordered: list[JsonObject] = sorted(tiles, key=lambda tile: sha256(str(tile["id"]).encode()).digest())
-    return [*ordered]
+    return [*in_chance_order(tiles, lambda tile: str(tile["id"]))]
+
+
+def in_chance_order(things: Iterable[_T], name: Callable[[_T], str]) -> list[_T]:
+    """In an order that has nothing to do with theirs, and is the same each time."""
+    return sorted(things, key=lambda thing: sha256(name(thing).encode()).digest())

@@ -2,10 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,15 +17,19 @@ from triptych.spec.records import FINAL_STATES, AttemptRecord, PictureRecord, Ru
 from triptych.spec.routing import Decision
 from triptych.store.base import Spend
 from triptych.studio.amounts import amounts
+from triptych.studio.naming import title
 from triptych.studio.outside import restored_json
 from triptych.studio.prompt import Chip, PromptNote
 from triptych.studio.references import NO_REFERENCES, ReferencePlan
+from triptych.studio.requests import asked_json
 from triptych.studio.tiers import draft_words
-from triptych.studio.veil import is_veiled, shuffled, veiled_tile
+from triptych.studio.veil import held_tile, is_veiled, shuffled, veiled_tile
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/svg+xml": "svg"}
 _ARTICLES = frozenset({"a", "an", "the"})
 _NOT_SHOWN = frozenset({"notes", "api_key", "drafts"})
+Held = Literal["held", "stopping"]
+"""Nothing is told yet of a tile of a blind row, perhaps but that a person stopped it."""
 _SAFE_INTEGER = 2**53 - 1  # what a number in JavaScript holds exactly
 
 
@@ -39,6 +43,7 @@ class TileView:
     make: Callable[[], JsonObject] = field(repr=False, compare=False)
     error: TriptychError | None = None
     veiled: bool = False
+    held: Held | None = None
 
     @cached_property
     def json(self) -> JsonObject:
@@ -47,11 +52,21 @@ class TileView:
     @cached_property
     def page(self) -> JsonObject:
         """What a page may be told: all of it, unless it is hidden who made the pictures of its run."""
+        if self.veiled and self.held:
+            return held_tile(self.json, stopping=self.held == "stopping")
         return veiled_tile(self.json) if self.veiled else self.json
 
     @property
     def ended(self) -> bool:
         return self.record.state in FINAL_STATES
+
+
+def progress(views: Iterable[TileView]) -> JsonObject | None:
+    """How many of those that nothing is told of yet are over; None where there is none, or where it would tell of one."""
+    held = [view for view in views if view.held]
+    if any(view.held == "stopping" for view in held) or len({view.record.owner for view in held}) != 1:
+        return None
+    return {"over": sum(view.ended for view in held), "of": len(held)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +84,7 @@ class RunView:
         return {
             "id": run.id, "created_ms": run.created_ms, "text": run.text, "source": run.source,
             "tiles": [tile.json for tile in self.tiles], "notes": run.settings.get("notes", []), "settings": settings,
-            "picked": self.picked, "veiled": self.veiled,
+            "picked": self.picked, "veiled": self.veiled, "progress": None,
         }  # fmt: skip
 
     @property
@@ -80,7 +95,9 @@ class RunView:
     @property
     def page(self) -> JsonObject:
         """What a page may be told. Tiles of a veiled run come in an order of their own."""
-        return {**self.json, "tiles": shuffled(tile.page for tile in self.tiles)} if self.veiled else self.json
+        if not self.veiled:
+            return self.json
+        return {**self.json, "tiles": shuffled(tile.page for tile in self.tiles), "progress": progress(self.tiles)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +127,13 @@ class DraftPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPlan:
-    """What one model would make of a plan. `cost` is for all its pictures, `fee_micro_usd` of it the router's own."""
+    """What one model would make of a plan. `cost` is for all the `images` that are asked of it, `fee_micro_usd` of it the
+    router's own; `starts` are those of them that can start, `reason` is why the others cannot. `ok`: any can."""
 
     ok: bool
     reason: str | None
     images: int
+    starts: int
     cost: Cost
     fee_micro_usd: int = 0
     adjustments: tuple[Adjustment, ...] = ()
@@ -124,7 +143,7 @@ class ModelPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """A prompt read and priced, nothing started. `seconds` are p50 and p90 of the slowest model, None when unknown.
+    """A prompt read and priced, nothing started. All sums are of what can start. `seconds` are p50 and p90 of the slowest model, None when unknown.
     `known_micro_usd` is what the pictures with a known price cost, `unknown_count` how many have none. In all amounts
     is the router's own fee: `fee_micro_usd` in all."""
 
@@ -152,22 +171,24 @@ class PlanView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadView:
-    """A picture that was given."""
+    """A picture that was given. `alpha`: whether it can be transparent anywhere."""
 
     sha256: str
     width: int
     height: int
     media_type: str
+    alpha: bool
 
     @property
     def json(self) -> JsonObject:
         return {"sha256": self.sha256, "width": self.width, "height": self.height, "media_type": self.media_type,
-                "url": f"/api/uploads/{self.sha256}"}  # fmt: skip
+                "alpha": self.alpha, "url": f"/api/uploads/{self.sha256}"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileDetail:
-    """Everything about one tile: what was asked, how it was routed, what was sent."""
+    """Everything about one tile: what was asked, how it was routed, what was sent. Only here its adjustments say, too, what
+    went as asked."""
 
     tile: TileView
     attempts: tuple[AttemptRecord, ...]
@@ -176,7 +197,7 @@ class TileDetail:
     @property
     def json(self) -> JsonObject:
         return {
-            "tile": self.tile.json,
+            "tile": {**self.tile.json, "adjustments": [msgspec.to_builtins(a) for a in self.tile.record.adjustments]},
             "attempts": [_attempt_json(attempt) for attempt in self.attempts],
             "decisions": [msgspec.to_builtins(decision) for decision in self.decisions],
             "request": self.tile.record.request,
@@ -218,17 +239,25 @@ def tile_view(
     card: Callable[[], ModelCard | None],
     now: Now = NOTHING_NOW,
     blind: bool = False,
+    held: Held | None = None,
     error: TriptychError | None = None,
+    slow: Callable[[str], bool] = lambda _: False,
 ) -> TileView:
-    """A tile as the page shows it; `blind` while it is hidden who made it. `card` gives the card of the endpoint, or of the
-    model asked for before there is one."""
+    """A tile as the page shows it; `blind` while it is hidden who made it, `held` while not all of its row are over. `card` gives the card of the endpoint, or of the
+    model asked for before there is one; `slow` says of an endpoint whether enough was timed there to call one slower than usual."""
     kept, still = tuple(pictures), now.still()
-    return TileView(record=record, pictures=kept, error=error, veiled=blind,
-                    make=lambda: _tile_json(record, kept, card(), still, blind=blind))  # fmt: skip
+    return TileView(record=record, pictures=kept, error=error, veiled=blind, held=held,
+                    make=lambda: _tile_json(record, kept, card(), still, blind=blind, slow=slow))  # fmt: skip
 
 
 def _tile_json(
-    record: TileRecord, pictures: Sequence[PictureRecord], card: ModelCard | None, now: Now, *, blind: bool
+    record: TileRecord,
+    pictures: Sequence[PictureRecord],
+    card: ModelCard | None,
+    now: Now,
+    *,
+    blind: bool,
+    slow: Callable[[str], bool],
 ) -> JsonObject:
     prompt = str(record.request.get("prompt", ""))
     return {
@@ -236,9 +265,11 @@ def _tile_json(
         "name": str((record.imported or {}).get("maker") or (card.name if card else _plain_name(record.model))), "maker": card.maker if card else "",
         "prompt": prompt, "ratio": record.ratio, "state": record.state,
         "endpoint": record.endpoint, "model_served": record.model_served, "lane": record.lane,
+        "asked": asked_json(record.request, record.draft or ()),
         "progress": now.progress, "queue_position": now.queue_position, "eta_s": now.eta_s, "note": now.note,
         "preview": now.preview, "started_ms": record.started_ms, "ended_ms": record.ended_ms,
         "typical_seconds": list(card.typical_seconds) if card and card.typical_seconds else None,
+        "knows_slow": card is not None and slow(card.id),
         "estimate": msgspec.to_builtins(record.estimate), "cost": msgspec.to_builtins(record.cost),
         "billed": record.billed, "difference_micro_usd": difference(record),
         "fee_micro_usd": record.fee_micro_usd, "fee_estimate_micro_usd": record.fee_estimate_micro_usd,
@@ -247,7 +278,8 @@ def _tile_json(
         "error": msgspec.to_builtins(record.error), "retry": now.retry, "retry_of": record.retry_of,
         "parent": msgspec.to_builtins(record.parent),
         "draft": None if record.draft is None else draft_words(record.draft), "final": record.final,
-        "imported": record.imported,
+        "imported": record.imported, "task": record.request.get("task"), "doubt": record.doubt,
+        "trashed_ms": record.trashed_ms,
         "cancellable": record.state not in FINAL_STATES and record.state != "receiving",
     }  # fmt: skip
 
@@ -271,10 +303,11 @@ def run_view(run: RunRecord, tiles: Sequence[TileView], picked: str | None = Non
 
 
 def picture_json(picture: PictureRecord, tile: TileRecord, prompt: str, *, blind: bool) -> JsonObject:
-    """A picture as the page shows it."""
+    """A picture as the page shows it. The address of a blind one does not tell, either, whether it was restored."""
+    which = "" if blind else _which(picture)
     return {
-        "id": picture.id, "sha256": picture.sha256, "url": f"/api/images/{picture.id}{_which(picture)}",
-        "thumb": f"/api/images/{picture.id}/thumb{_which(picture)}", "width": picture.width, "height": picture.height,
+        "id": picture.id, "sha256": picture.sha256, "url": f"/api/images/{picture.id}{which}",
+        "thumb": f"/api/images/{picture.id}/thumb{which}", "view": f"/api/images/{picture.id}/view{which}", "width": picture.width, "height": picture.height,
         "media_type": picture.media_type, "bytes": picture.bytes, "revised_prompt": picture.revised_prompt,
         "seed": picture.seed, "cost": msgspec.to_builtins(picture.cost),
         "filename": file_name(picture, None if blind else tile.endpoint or tile.model, prompt),
@@ -297,15 +330,15 @@ def file_name(picture: PictureRecord, model: str | None, prompt: str) -> str:
 
 
 def _slug(prompt: str) -> str:
-    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", prompt[:400]).lower())
-    chosen = [word for word in words if word not in _ARTICLES][:5]
-    return "-".join(chosen)[:60].strip("-") or "image"
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", title(prompt)).lower())
+    return "-".join(word for word in words if word not in _ARTICLES) or "image"
 
 
 def spend_json(today: Spend, run: int | None, day: int | None) -> JsonObject:
-    """What is spent today, `guessed` of it by estimates in place of unknown charges; and the caps."""
+    """What is spent today, `guessed` of it by estimates in place of unknown charges and `fee` of it the router's own; and
+    the caps."""
     return {"today": {"amount_micro_usd": today.amount_micro_usd, "unknown": today.unknown,
-                      "guessed_micro_usd": today.guessed_micro_usd},
+                      "guessed_micro_usd": today.guessed_micro_usd, "fee_micro_usd": today.fee_micro_usd},
             "caps": {"run": run, "day": day}}  # fmt: skip
 
 

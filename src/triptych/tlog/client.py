@@ -185,10 +185,15 @@ class LogClient:
         self._fetch = fetch
         self._policy = policy
         self._cache = TileCache()
+        self._one = asyncio.Lock()
         self.known = known
 
     async def latest(self) -> Tree:
         """The log as it is now. Raises TlogError (`rollback`, `inconsistent`, …), and what `fetch` raises."""
+        async with self._one:  # of two answers on their way the older could come last, and would look like a rollback
+            return await self._latest()
+
+    async def _latest(self) -> Tree:
         note = await self._fetch(CHECKPOINT_PATH)
         if note is None:
             raise TileError("missing", "The log has no checkpoint.")

@@ -11,16 +11,15 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
-
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import S3Store
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from triptych.spec.errors import StorageError
-from triptych.store.blobs import BucketObjects, FolderObjects
+from triptych.store.blobs import BucketObjects, FolderObjects, bucket_errors
 from triptych.store.durable import flush_folder
 from triptych.store.faults import at
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
 
 if sys.platform == "win32":
     import msvcrt
@@ -77,13 +76,17 @@ class JournalFiles(Protocol):
     def close(self) -> None: ...
 
 
+def _bucket_faults() -> tuple[type[Exception], ...]:
+    return (ValueError, *bucket_errors())
+
+
 @contextmanager
 def storing(place: str) -> Iterator[None]:
     """Turns what obstore or the file system raises inside into a StorageError that names `place`."""
     try:
         with at(place):
             yield
-    except (BaseError, ValueError) as error:
+    except _bucket_faults() as error:
         raise StorageError(
             f"{place} cannot be used.", hint="Check that it is there, and that this user may read and write it.",
             upstream=str(error).partition("\n")[0][:300],
@@ -118,7 +121,7 @@ class FolderFiles:
 class BucketFiles:
     """Public files in a bucket. S3 promises that a PUT it has answered is durable and seen by the next reader."""
 
-    def __init__(self, store: S3Store, name: str) -> None:
+    def __init__(self, store: "S3Store", name: str) -> None:
         self.name = name
         self._store = store
         self._objects = BucketObjects(store, name)
@@ -132,6 +135,8 @@ class BucketFiles:
             self._objects.write(path, data)
 
     def clear(self, folder: str) -> None:
+        import obstore
+
         with storing(self.name):
             for found in obstore.list(self._store, prefix=folder):
                 obstore.delete(self._store, [item["path"] for item in found])

@@ -4,10 +4,9 @@ The order of writes is what makes a crash harmless at every step: tiles and bund
 Nobody looks at tiles that no checkpoint asks for; the head is what may never be contradicted; the checkpoint follows it.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-import structlog
 
 from triptych.spec.errors import StorageError
 from triptych.tlog.checkpoint import Checkpoint
@@ -29,7 +28,7 @@ from triptych.tlog.tiles import (
     read_tile,
 )
 
-_log = structlog.get_logger("triptych.tlog")
+_log = logging.getLogger("triptych.tlog")
 _OLDER = "Restore the whole log from a copy that is not older than its head, or begin a new log under another name."
 _OTHER = "Check the folder and the key. A log is known by its name and key; another one cannot take its place."
 
@@ -148,7 +147,7 @@ class Keeper:
             try:
                 self._places.files.clear(folder)
             except StorageError as error:  # they cost space and nothing else
-                _log.warning("partial tiles stay", folder=folder, error=str(error))
+                _log.warning("partial tiles stay", extra={"about": {"folder": folder, "error": str(error)}})
 
 
 def _read(data: bytes, keys: Sequence[VerifierKey], place: str) -> tuple[Note, Checkpoint]:

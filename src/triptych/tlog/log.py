@@ -7,13 +7,12 @@ Only one program writes to a log. What readers need are static files; see `clien
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NewType, TypeVar
-
-import structlog
 
 from triptych.spec.clock import Clock
 from triptych.spec.errors import StorageError
@@ -40,7 +39,7 @@ Index = NewType("Index", int)
 CHECKPOINT_EVERY_S = 10.0
 MERGE_DELAY_S = 60.0
 _GROUP = 512  # entries in one flush
-_log = structlog.get_logger("triptych.tlog")
+_log = logging.getLogger("triptych.tlog")
 
 
 class LogBehindError(StorageError):
@@ -97,6 +96,8 @@ class Log:
         self._cache = TileCache()
         self._closed = False
         self._tending: asyncio.Task[None] | None = None
+        self.pace_s = CHECKPOINT_EVERY_S
+        """Seconds between two checkpoints at least; a log whose readers wait for its entries has less."""
 
     @classmethod
     async def create(cls, folder: Path | LogPlaces, signer: Signer, clock: Clock) -> "Log":
@@ -284,7 +285,7 @@ class Log:
             await self._wake.wait()
             self._wake.clear()
             if self._checkpoint_at is not None:
-                await self._clock.sleep(self._checkpoint_at + CHECKPOINT_EVERY_S - self._clock.monotonic())
+                await self._clock.sleep(self._checkpoint_at + self.pace_s - self._clock.monotonic())
             # Once it has begun it is finished, so that the tree and what is pending stay in step.
             growing = asyncio.ensure_future(self._grow())
             try:
@@ -303,7 +304,7 @@ class Log:
         except StorageError as error:
             self._fault = error
             self._wake.set()
-            _log.warning("no checkpoint could be made", entries=len(entries), error=str(error))
+            _log.warning("no checkpoint could be made", extra={"about": {"entries": len(entries), "error": str(error)}})
             return
         self._fault = None
         del self._pending[: len(entries)]

@@ -16,12 +16,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from triptych.spec.json import JsonObject
+import msgspec
+
+from triptych.catalog import told
+from triptych.spec.json import Json, JsonObject
 from triptych.web.shell import shell
 
 ROOT = Path(__file__).parent
 ENTRY = "app/main.js"
 STYLES = ("style/tokens.css", "style/app.css")
+TOLD = "lang/told/"
+"""What the server says, a file for each language. What cards and adapters say lies beside them, in `triptych.catalog`."""
 
 BARE = {
     "preact": "vendor/preact.js",
@@ -61,11 +66,13 @@ class Tree:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = files
         self._packed: dict[str, bytes] = {}
+        self._words: dict[str, Mapping[str, Json]] = {}
 
     @classmethod
     def read(cls, root: Path) -> "Tree":
         paths = sorted(p for p in root.rglob("*") if p.suffix in MEDIA and p.is_file())
-        return cls({p.relative_to(root).as_posix(): p.read_bytes() for p in paths})
+        files = {p.relative_to(root).as_posix(): p.read_bytes() for p in paths}
+        return cls({path: _with_cards(path, data) if path.startswith(TOLD) else data for path, data in files.items()})
 
     @cached_property
     def version(self) -> str:
@@ -75,6 +82,13 @@ class Tree:
             digest.update(f"{path}\0{len(data)}\0".encode())
             digest.update(data)
         return digest.hexdigest()[:10]
+
+    def words(self, language: str) -> Mapping[str, Json]:
+        """The catalogue of a language, with what the server says; English needs none."""
+        if language not in self._words:
+            parts = [self.files.get(f"{folder}{language}.json") for folder in (TOLD, "lang/")]
+            self._words[language] = {text: said for part in parts if part for text, said in json.loads(part).items()}
+        return self._words[language]
 
     @property
     def base(self) -> str:
@@ -147,6 +161,11 @@ class Tree:
         return Asset(self._packed[path], {**headers, "Content-Encoding": "gzip"})
 
 
+def _with_cards(path: str, data: bytes) -> bytes:
+    """A file of `TOLD` with the sentences of cards and adapters: the page asks for one file."""
+    return msgspec.json.encode({**msgspec.json.decode(data), **told(Path(path).stem)}, order="sorted")
+
+
 class Assets:
     """The page and its files. With `development` the folder is read anew for every page, so a reload shows an edit."""
 
@@ -159,8 +178,11 @@ class Assets:
     def tree(self) -> Tree:
         return self._tree
 
-    def page(self, boot: JsonObject, *, path: str = "/") -> tuple[str, dict[str, str]]:
-        """The page as HTML and its headers. `boot` is what the page starts from (docs/reference/studio-api.md)."""
+    def page(self, boot: JsonObject, *, path: str = "/", language: str = "en") -> tuple[str, dict[str, str]]:
+        """The page as HTML and its headers. `boot` is what the page starts from (docs/reference/studio-api.md).
+
+        The frame is in `language`, one of `triptych.web.languages.LANGUAGES`.
+        """
         if self._development:
             self._tree = Tree.read(self._root)
         tree = self._tree
@@ -172,6 +194,8 @@ class Assets:
             import_map=tree.import_map,
             entry=ENTRY,
             modules=tree.graph(),
+            language=language,
+            words=tree.words(language),
         )
         headers = {
             "Content-Type": "text/html; charset=utf-8",

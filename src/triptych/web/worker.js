@@ -9,7 +9,7 @@ const WORDS = {
 };
 
 self.addEventListener('install', event => {
-  event.waitUntil(caches.open(BASE).then(cache => cache.addAll(KEPT)).then(() => self.skipWaiting()));
+  event.waitUntil(caches.open(BASE).then(cache => cache.addAll(KEPT)));
 });
 
 self.addEventListener('activate', event => {
@@ -21,6 +21,21 @@ self.addEventListener('fetch', event => {
   if (request.mode === 'navigate') event.respondWith(fetch(request).catch(offline));
   else if (KEPT.includes(new URL(request.url).pathname)) event.respondWith(fetch(request).catch(() => caches.match(request.url)));
 });
+
+// A push says how many, sealed for this browser: never a prompt. Where somebody looks at a page, the page shows it.
+const DONE = {
+  en: { head: 'Your pictures are done', one: '{0} of {1} tiles have a picture.', many: '{2} rows are done: {0} of {1} tiles have a picture.', trial: 'This browser is told when pictures are done' },
+  de: { head: 'Deine Bilder sind fertig', one: '{0} von {1} Kacheln haben ein Bild.', many: '{2} Zeilen sind fertig: {0} von {1} Kacheln haben ein Bild.', trial: 'Dieser Browser erfährt, wenn Bilder fertig sind' },
+};
+
+self.addEventListener('push', event => { event.waitUntil(tell(event.data.json())); });
+
+async function tell({ tag, rows, done, of, lang }) {
+  const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
+  if (pages.some(page => page.visibilityState === 'visible')) return;
+  const words = DONE[lang] ?? DONE.en, body = (rows === 1 ? words.one : words.many).replace(/\{(\d)\}/g, (_, n) => [done, of, rows][n]);
+  await self.registration.showNotification(rows ? words.head : words.trial, { tag, body: rows ? body : undefined, icon: `${BASE}icons/192.png`, lang });
+}
 
 self.addEventListener('notificationclick', event => {
   event.notification.close();

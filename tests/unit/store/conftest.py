@@ -28,7 +28,7 @@ def postgres_server() -> str:
     """The address of a server that can be reached; without one the tests are skipped, in CI they fail."""
     url = os.environ.get("TRIPTYCH_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
     try:
-        psycopg.connect(url, connect_timeout=3).close()
+        psycopg.connect(url, connect_timeout=30).close()
     except psycopg.OperationalError as error:
         reason = f"no PostgreSQL at {url.rpartition('@')[2]}: {str(error).partition(chr(10))[0]}"
         if os.environ.get("CI"):

@@ -15,7 +15,7 @@ from triptych.store.bus import MemoryBus
 
 
 async def _take(events: AsyncIterator[AppEvent], number: int) -> list[AppEvent]:
-    return [await asyncio.wait_for(anext(events), 5) for _ in range(number)]
+    return [await asyncio.wait_for(anext(events), 60) for _ in range(number)]
 
 
 def _numbers(events: list[AppEvent]) -> list[Any]:
@@ -77,7 +77,7 @@ async def test_a_reader_who_has_passed_what_made_no_event_is_not_told_to_load_an
     bus.publish("tile", {"n": 1})
     for _ in range(3):
         bus.announce("tile", lambda: None, 1)
-    assert (await asyncio.wait_for(first, 5)).data == {"n": 1}
+    assert (await asyncio.wait_for(first, 60)).data == {"n": 1}
 
 
 async def test_a_slow_reader_is_told_to_load_anew_and_delays_nobody() -> None:

@@ -1,17 +1,19 @@
 """The gallery on SQLite and on PostgreSQL: what is found, how it is marked, and how it ends."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import Connection, delete, text
 from tests.unit.store.samples import NOW, picture_of, run_of, tile_of
 from tests.unit.store.test_store_picks import pick_of
 
-from triptych.spec.gallery import GallerySearch, Marks, Print
+from triptych.spec.drift import WatchRecord
+from triptych.spec.gallery import ByTime, Marks, Order, Place, Print, Watched
 from triptych.spec.image import Cost
+from triptych.spec.lineage import KeyVisual
 from triptych.spec.records import RunRecord
-from triptych.store import tables
+from triptych.store import gallery, tables
 from triptych.store.records import SqlRecordStore
 from triptych.studio.search import read_query
 
@@ -32,7 +34,7 @@ async def _made(store: SqlRecordStore, name: str, prompt: str, at: int = 0, **mo
         f"img_{name}", tile.id, created_ms=NOW + at, width=width, height=height, sha256=more.get("sha256", f"{name:0<64}"),
         cost=None if cost is None else Cost(cost, "table"),
     )  # fmt: skip
-    await store.save_run(run, [tile, *others])
+    await store.save_run(replace(run, deleted="watch" in run.settings), [tile, *others])
     await store.save_tile(tile, [picture])
 
 
@@ -88,6 +90,8 @@ async def _ids(store: SqlRecordStore, query: str = "", **more: Any) -> str:
         ("before:2020-02", ""),
         ("zs0", ""),
         ("zkopen", ""),
+        ("z", ""),
+        ('"red fox"', "a1"),
     ],
 )
 async def test_what_is_found(made: SqlRecordStore, query: str, found: str) -> None:
@@ -107,18 +111,67 @@ async def test_days_hashes_and_colours(made: SqlRecordStore) -> None:
     assert (await made.gallery.entries(["img_a1"]))[0].tone == "#808080"
 
 
-async def test_pages_follow_each_other_and_may_be_jumped_to(made: SqlRecordStore) -> None:
-    first = await made.gallery.page(GallerySearch(), limit=3)
-    assert [entry.id for entry in first.entries] == ["img_d4", "img_c3", "img_b2"]
-    rest = await made.gallery.page(GallerySearch(), start=first.next_seq, limit=3)
-    assert [entry.id for entry in rest.entries] == ["img_a1"]
-    assert rest.next_seq is None
-    top = first.entries[0].seq
-    await _made(made, "e5", "one more red thing", 4 * DAY)
-    jumped = await made.gallery.page(read_query("red").search, start=top, skip=1)
-    assert [entry.id for entry in jumped.entries] == ["img_a1"]
-    assert await made.gallery.count(GallerySearch(), start=top) == 4
-    assert await made.gallery.ids(read_query("red").search, 2) == ("img_e5", "img_c3")
+async def test_key_visuals_and_what_drift_checks_made(made: SqlRecordStore) -> None:
+    await made.lineage.choose_key(KeyVisual(scope="project:spring", tile="tile_b2", picture="img_b2", chosen_ms=NOW))
+    await made.drift.save_watch(WatchRecord(id="wat_1", name="Foxes", created_ms=NOW, texts=("fox",), models=MODELS))
+    await _made(made, "w5", "a fox", 4 * DAY, settings={"watch": "wat_1", "check": "chk_1"})
+    await _made(made, "w6", "a fox", 5 * DAY, settings={"watch": "wat_2", "check": "chk_2"})
+    await _made(made, "n7", 'say "watch":"wat_1"', 6 * DAY)
+    for query, found in {
+        "keyvisual:yes": "b2", "keyvisual:no cafe": "", "keyvisual:no red": "c3 a1", "drift:yes": "w6 w5", "drift:no fox": "d4 a1",
+        "drift:wat_1": "w5", "drift:chk_2 fox": "w6", "drift:chk_9": "", "drift:yes keyvisual:yes": "",
+    }.items():  # fmt: skip
+        assert await _ids(made, query) == found, query
+    entries = await made.gallery.entries(["img_w5", "img_w6", "img_n7"])
+    told = [entry.watch for entry in entries]
+    assert told == [
+        Watched(watch="wat_1", name="Foxes", check="chk_1"), Watched(watch="wat_2", name="a watch", check="chk_2"), None
+    ]  # fmt: skip
+
+
+ORDERS: list[tuple[Order, str]] = [
+    ("newest", "d4 c3 b2 a1"), ("oldest", "a1 b2 c3 d4"), ("stars", "b2 c3 a1 d4"), ("cost", "a1 b2 d4 c3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("order", "found"), ORDERS)
+@pytest.mark.parametrize("words", ["", "stars:>=0"])  # without words, and with such as the index of words answers
+@pytest.mark.parametrize("some", [1_000, 0])  # fetched and sorted, or walked in their order
+async def test_every_order_has_pages_that_nothing_moves(
+    made: SqlRecordStore, monkeypatch: pytest.MonkeyPatch, order: Order, found: str, words: str, some: int
+) -> None:
+    monkeypatch.setattr(gallery, "_SOME", some)
+    await made.gallery.restore({"img_b2": Marks(stars=5), "img_c3": Marks(stars=2), "img_a1": Marks(stars=2)})
+    search, names = replace(read_query(words).search, order=order), [f"img_{name}" for name in found.split()]
+    assert " ".join([each.id.removeprefix("img_") for each in (await made.gallery.page(search)).entries]) == found
+    first = await made.gallery.page(search, limit=3)
+    assert [each.id for each in first.entries] == names[:3]
+    rest = await made.gallery.page(search, start=first.next, limit=3)
+    assert ([each.id for each in rest.entries], rest.next) == (names[3:], None)
+    await _made(made, "e5", "a fox that comes meanwhile", 4 * DAY, cost=30_000)
+    jumped = await made.gallery.page(search, start=first.start, skip=1, limit=2)
+    assert [each.id for each in jumped.entries] == names[1:3]
+    assert await made.gallery.ids(search, 3, start=first.start, skip=1) == tuple(names[1:])[:3]
+    assert await made.gallery.count(search, start=first.start) == 4 + (order == "oldest")  # those come at its end
+    by_time = order in get_args(ByTime)
+    assert await made.gallery.count(search, start=rest.start) == (1 + (order == "oldest") if by_time else 4)
+    assert (await made.gallery.page(search, start=first.start, skip=9)).entries == ()
+    assert (await made.gallery.page(replace(search, trashed=True))).start is None
+
+
+@pytest.mark.parametrize(("order", "found"), ORDERS)
+@pytest.mark.parametrize("query", ["red", "failed:yes", "trash:yes red"])
+async def test_what_is_looked_for_comes_in_every_order(
+    made: SqlRecordStore, order: Order, found: str, query: str
+) -> None:
+    marks = {"img_b2": Marks(stars=5), "img_c3": Marks(stars=2), "img_a1": Marks(stars=2)}
+    await made.gallery.restore(
+        {id_: replace(each, trashed_ms=9 if "trash" in query else None) for id_, each in marks.items()}
+    )
+    search = replace(read_query(query).search, order=order)
+    there = {"red": "a1 c3", "failed:yes": "c3", "trash:yes red": "a1 c3"}[query]
+    wanted = [f"img_{name}" for name in found.split() if name in there]
+    assert [each.id for each in (await made.gallery.page(search)).entries] == wanted
 
 
 async def test_marks_are_searched_and_undone(made: SqlRecordStore) -> None:
@@ -180,6 +233,61 @@ async def test_the_trash_is_emptied_after_its_time(made: SqlRecordStore) -> None
     assert await _ids(made, "trash:yes") == "d4"
     assert await made.gallery.adopt(10) == 0
     assert (await made.gallery.purge(40)).pictures == ()
+
+
+async def test_a_failure_that_is_thrown_away_makes_no_row_a_failed_one(made: SqlRecordStore) -> None:
+    tiles = made.gallery.tiles
+    await made.gallery.restore({"img_a1": Marks(tags=("kept",))})
+    assert (await _ids(made, "failed:yes"), await _ids(made, "failed:yes red")) == ("c3", "c3")
+    thrown = await tiles.throw("tile_c3_2", 10)
+    assert thrown is not None
+    assert thrown.trashed_ms == 10
+    assert await tiles.throw("tile_c3_2", 20) == thrown
+    assert await tiles.throw("tile_none", 20) is None
+    assert (await _ids(made, "failed:yes"), await _ids(made, "failed:yes red")) == ("", "")
+    assert await _ids(made, "failed:no red") == "c3 a1"
+    taken = await tiles.throw("tile_c3_2", None)
+    assert taken is not None
+    assert taken.trashed_ms is None
+    assert await _ids(made, "failed:yes") == "c3"
+    await tiles.throw("tile_c3_2", 30)
+    assert (await tiles.hide(30), await tiles.hide(31), await tiles.hide(31)) == (0, 1, 0)
+    gone = await made.tile("tile_c3_2")
+    assert gone is not None
+    assert (gone.hidden, gone.state) == (True, "failed")
+
+
+@pytest.mark.parametrize("query", ["failed:yes", "keyvisual:yes", "drift:yes", "trash:yes", "cost:>0.9", "ar:9:16"])
+async def test_the_few_are_found_without_a_walk_through_all(made: SqlRecordStore, query: str) -> None:
+    """SQLite's own words on how it goes about it: sqlite.org/eqp.html."""
+
+    def told(db: Connection) -> list[str]:
+        search = read_query(f"{query} fox").search
+        found = (gallery._places(db, search, None), gallery._counted(db, search, None))
+        plain = [str(one.compile(db, compile_kwargs={"literal_binds": True})) for one in found]
+        return [line for sql in plain for *_, line in db.execute(text(f"EXPLAIN QUERY PLAN {sql}".replace(":", r"\:")))]
+
+    if made._engines.reader.dialect.name == "sqlite":
+        lines = await made._read(told)
+        assert [line for line in lines if "gallery USING INTEGER PRIMARY KEY" in line] == [], lines  # row by row
+
+
+@pytest.mark.parametrize("newest", [1, 2, 3, 4])
+async def test_words_are_looked_for_among_the_newest_first(
+    made: SqlRecordStore, monkeypatch: pytest.MonkeyPatch, newest: int
+) -> None:
+    monkeypatch.setattr(gallery, "_NEWEST", newest)
+    all_red = (await made.gallery.page(read_query("red").search)).entries
+    assert [entry.id for entry in all_red] == ["img_c3", "img_a1"]
+    for limit, skip, start, found, rest in (
+        (1, 0, None, "c3", "a1"), (1, 1, None, "a1", None), (2, 0, None, "c3 a1", None), (1, 2, None, "", None),
+        (1, 0, Place(seq=all_red[1].seq), "a1", None),
+    ):  # fmt: skip
+        page = await made.gallery.page(read_query("red").search, limit=limit, skip=skip, start=start)
+        assert " ".join(entry.id[4:] for entry in page.entries) == found
+        at = next((entry.seq for entry in all_red if entry.id == f"img_{rest}"), None)
+        assert (page.next and page.next.seq) == at
+    assert await _ids(made, "fox") == await _ids(made, "fo")
 
 
 async def test_pictures_of_earlier_versions_are_taken_up(made: SqlRecordStore) -> None:

@@ -94,6 +94,10 @@ async def test_a_fee_is_reserved_and_closed_with_its_call_and_kept_apart(store: 
     spent = await store.spend()
     assert (spent.amount_micro_usd, spent.unknown, spent.guessed_micro_usd) == (67, 1, 67)
     assert await store._read(ledger.added_up) == spent
+    assert spent.fee_micro_usd == 7
+    assert (await store.spend(day=DAY)).fee_micro_usd == 7
+    assert (await store.spend(day="2026-11-22")).fee_micro_usd == 0
+    assert (await store.spend(run_id="run_2")).fee_micro_usd == 0
     assert await store.fees("project") == {"Acme": 7}
     assert await store.fees("run") == {"run_1": 7}
     assert await store.fees("day") == {DAY: 7}
@@ -282,5 +286,9 @@ async def test_no_interleaving_passes_a_cap(
         named = {"run_id": None, "day": None, "api_key": None, "project": None, field: name}
         added = await store._read(partial(_added_up, named))
         assert added == said
+    runs = [name for field, name in expected if field == "run_id"]
+    for day in (name for field, name in expected if field == "day"):
+        assert await store.spend_outside(day=day, runs=runs) == Spend(amount_micro_usd=0, unknown=0)
+        assert await store.spend_outside(day=day, runs=()) == await store.spend(day=day)
     assert await store.spend() == await store._read(ledger.added_up)
     await second.close()

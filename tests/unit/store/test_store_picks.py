@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.store.samples import NOW, run_of, tile_of
+from tests.unit.store.samples import NOW, picture_of, run_of, tile_of
 
 from triptych.spec.errors import StorageError
 from triptych.spec.records import PickRecord, ShownPicture
@@ -36,6 +36,7 @@ async def test_picks_come_back_as_they_were_oldest_first(store: SqlRecordStore) 
     assert await store.picks() == (first, edit, second)
     assert await store.picks(task="generate") == (first, second)
     assert await store.picks(task="upscale") == ()
+    assert await store.rejections() == (second,)
     changed = replace(first, winner=0)
     await store.save_pick(changed)
     assert await store.picks(task="generate") == (changed, second)
@@ -43,6 +44,8 @@ async def test_picks_come_back_as_they_were_oldest_first(store: SqlRecordStore) 
 
 async def test_picks_of_runs_need_no_run_and_outlive_it(store: SqlRecordStore) -> None:
     await store.save_run(run_of(), [tile_of()])
+    picture = picture_of()
+    await store.save_tile(tile_of(), [picture])
     mine, other, loose = pick_of("pick_1"), pick_of("pick_2", run_id="run_gone"), pick_of("pick_3", run_id=None)
     for pick in (mine, other, loose):
         await store.save_pick(pick)
@@ -50,6 +53,8 @@ async def test_picks_of_runs_need_no_run_and_outlive_it(store: SqlRecordStore) -
         "run_1": (mine,), "run_gone": (other,), "run_none": (),
     }  # fmt: skip
     assert await store.picks_of([]) == {}
+    assert await store.picks_among([picture.id, picture.id, "img_gone"]) == (mine, loose)
+    assert await store.picks_among([]) == (loose,)
 
 
 async def test_one_pick_is_forgotten_or_all(store: SqlRecordStore) -> None:

@@ -64,11 +64,10 @@ async def life(places: LogPlaces, faults: Faults, confirmed: dict[int, bytes]) -
 
 async def settle(log: Log, clock: Clock, faults: Faults) -> None:
     """Until there is a checkpoint, or the program is dead."""
-    for _ in range(50):
-        if not log._pending or (faults.at and faults.count >= faults.at):
-            break
-        clock.advance(10)
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(60):
+        while log._pending and not (faults.at and faults.count >= faults.at):
+            clock.advance(10)
+            await asyncio.sleep(0.001)
 
 
 async def check(world: World, folder: Path, confirmed: dict[int, bytes]) -> None:

@@ -242,3 +242,27 @@ async def test_a_follower_notices_a_rollback_and_a_rewrite() -> None:
     assert caught.value.reason == "unsigned"
     publish(world, leaves(400))
     assert [e async for _, e in (await client.latest()).entries()] == leaves(400)
+
+
+async def test_an_older_answer_that_comes_after_a_newer_one_is_no_rollback() -> None:
+    world, entries, slow = World(), leaves(300), asyncio.Event()
+    files, asked = Files(world, Faults()), list[str]()
+
+    async def fetch(path: str) -> bytes | None:
+        data = files.read(path)
+        asked.append(path)
+        if asked == ["checkpoint"]:
+            await slow.wait()
+        return data
+
+    publish(world, entries[:280])
+    client = LogClient(fetch, POLICY)
+    first, second = (asyncio.create_task(client.latest()) for _ in range(2))
+    await asyncio.sleep(0)
+    publish(world, entries)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    slow.set()
+    assert [one.size for one in await asyncio.gather(first, second)] == [280, 300]
+    assert client.known is not None
+    assert client.known.size == 300

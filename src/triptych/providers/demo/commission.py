@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from triptych.provider_kit.fit import Fit, resolution_side, size_allowed
+from triptych.providers.demo.rehearsal import part
 from triptych.providers.demo.scene import Whim, stable
 from triptych.providers.demo.unread import not_drawn
 from triptych.spec.errors import BadRequestError
@@ -22,7 +23,8 @@ _MEDIA = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commission:
     """One call, settled. `size` is None for an edit that keeps the size of its picture. `seeds` has one for each
-    picture. `words` is the prompt as the painter reads it, `avoided` what it keeps out."""
+    picture. `words` is the prompt as the painter reads it, `avoided` what it keeps out; `part` is what the painter plays
+    (see `rehearsal`), None when it only paints."""
 
     words: str
     avoided: str | None
@@ -37,6 +39,7 @@ class Commission:
     references: tuple[InputImage, ...]
     adjustments: tuple[Adjustment, ...]
     knobs: Mapping[str, float]
+    part: str | None
 
     def parameters(self, model: str) -> Mapping[str, Json]:
         """What is handed to the painter, as plain values; pictures by their hash."""
@@ -73,10 +76,11 @@ def settle(request: ImageRequest, card: ModelCard) -> Commission:
     media_type, quality = _format(fit, masked=mask is not None)
     fit.choice("background", card.capabilities.backgrounds, {"auto": "opaque"})
     fit.native("previews")
+    played = part(fit)
     return Commission(
         words=words, avoided=avoided, size=size, seeds=tuple((first + i) % (1 << 32) for i in range(count)), whim=_whim(knobs),
         media_type=media_type, quality=quality, previews=request.previews > 0, source=source, mask=mask,
-        references=tuple(image for image in images if image is not source), adjustments=fit.done(), knobs=knobs,
+        references=tuple(image for image in images if image is not source), adjustments=fit.done(), knobs=knobs, part=played,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from triptych.providers.demo.commission import Commission, as_text, settle
 from triptych.providers.demo.job import Painter
+from triptych.providers.demo.rehearsal import REFUSAL, REFUSAL_AFTER_S, SLOW, SLOW_NOTE, SLOW_PAUSE_S, refusal
 from triptych.providers.demo.studio import INNER_PIXELS, Materials, Sheet, open_materials, paint, scene_of
 from triptych.spec.clock import Clock
 from triptych.spec.errors import ExpiredError, ProviderFailedError
@@ -33,14 +34,17 @@ class PaintedModel:
         return _noted(settle(request, self._card))
 
     async def generate(self, request: ImageRequest, context: CallContext) -> ImageResult:
-        """Paints the pictures one after the other. Raises BadRequestError, HostileContentError, or ProviderFailedError
-        when the deadline passes; nothing is ever billed."""
+        """Paints the pictures one after the other. Raises BadRequestError, HostileContentError, ProviderFailedError
+        when the deadline passes, or BlockedError where the prompt asks for it; nothing is ever billed."""
         commission = settle(request, self._card)
         body = as_text(commission.parameters(self._card.id))
         await context.tell(Sent(WireRecord(
             method="PAINT", url=f"demo:{self._card.provider_model_id}", headers={}, body=body,
             body_sha256=hashlib.sha256(body.encode()).hexdigest(),
         )))  # fmt: skip
+        if commission.part == REFUSAL:
+            await self._clock.sleep(REFUSAL_AFTER_S)
+            raise refusal(self._card.name)
         materials = await asyncio.to_thread(open_materials, commission)
         images = [await self._picture(commission, materials, index, context) for index in range(len(commission.seeds))]
         return ImageResult(
@@ -52,15 +56,16 @@ class PaintedModel:
         self, commission: Commission, materials: Materials, index: int, context: CallContext
     ) -> GeneratedImage:
         steps = paint(self._painter, self._card.id, commission, materials, index)
+        pause, note = (SLOW_PAUSE_S, SLOW_NOTE) if commission.part == SLOW else (_PAUSE_S, None)
         done = 0
         finished: bytes | None = None
         while (sheet := await self._step(steps, context)) is not None:
             done += 1
             finished = sheet.finished or finished
             share = (index + min(done / (self._painter.steps + 1), 1.0)) / len(commission.seeds)
-            await context.tell(Progress(fraction=share, preview=sheet.preview))
+            await context.tell(Progress(fraction=share, preview=sheet.preview, note=note))
             if sheet.finished is None:
-                await self._clock.sleep(_PAUSE_S)
+                await self._clock.sleep(pause)
         if finished is None:
             raise ProviderFailedError("The painter put down the brush before the end.", provider="demo", billed="no")
         scene = scene_of(commission, materials, index)

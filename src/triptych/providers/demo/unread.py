@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 
 from triptych.providers.demo.reading import read, singular
+from triptych.providers.demo.rehearsal import REFUSAL, SLOW
 from triptych.providers.demo.words import (
     BACKDROPS,
     COLOURS,
@@ -42,7 +43,7 @@ _NO_THINGS = _words(  # about how a picture is made or how it feels; no painter 
     "scene view shot composition closeup lens camera film light lights lighting mood atmosphere color colour colors "
     "colours tone tones palette texture texture detail details quality resolution depth focus contrast shadow shadows "
     "reflection reflections highlights bokeh metal metallic logo icon design pattern background foreground horizon "
-    "side edge corner rim handle shape surface distance silhouette outline way bit lot kind sort type sense touch hint "
+    "area rest side edge corner rim handle shape surface distance silhouette outline way bit lot kind sort type sense touch hint "
     "very some any all each every more most less just only also still soft hard warm cold cool bright dark pale deep "
     "light old new young small high low long short wide thin thick round flat simple plain fine rich quiet calm "
     "beautiful pretty lovely lonely dramatic cinematic realistic photorealistic abstract surreal vintage modern "
@@ -80,6 +81,7 @@ def _strange(word: str) -> bool:
         or word in _LINKS
         or word in _NO_THINGS
         or word in _BEFORE_A_NOUN
+        or word in {REFUSAL, SLOW}
         or _NO_NOUN.fullmatch(word)
     ):
         return False

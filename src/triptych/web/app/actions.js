@@ -26,10 +26,10 @@ export async function trying(place, work) {
   try { return await work(); } catch (error) { tell(place, error); }
 }
 
-/** What the prompt bar holds, as a plan or run is asked for. */
+/** What a plan or run is asked for. */
 export function brief() {
   const images = s.refs.peek().filter(r => r.sha256).map(r => ({ sha256: r.sha256, role: r.role })), mask = s.mask.peek()?.sha256;
-  return { text: s.text.peek(), models: s.selected.peek(), tier: s.tier.peek(), ...(images.length ? { images, fewer: s.fewer.peek() } : {}), ...(mask ? { mask } : {}), parent: s.refs.peek().find(r => r.parent)?.parent };
+  return { text: s.text.peek(), models: s.selected.peek(), tier: s.tier.peek(), project: s.local.project, ...(images.length ? { images, fewer: s.fewer.peek() } : {}), ...(mask ? { mask } : {}), parent: s.refs.peek().find(r => r.parent)?.parent };
 }
 
 export const creating = signal(false);
@@ -47,11 +47,13 @@ export const settling = { now: /** @type {Promise<unknown>} */ (Promise.resolve(
 export async function startRun(place, body) {
   creating.value = true;
   await settling.now;
+  const was = s.active.peek();
+  s.active.value = '';                                 // the stream may show the row first
   const run = await trying(place, () => call('POST', '/api/runs', body));
   creating.value = false;
-  if (!run) return;
-  if (!s.findRow(run.id)) s.merge([run]);              // the stream may have been quicker, and is newer then
-  s.active.value = run.tiles[0]?.id ?? '';
+  if (!run) { s.active.value ||= was; return; }
+  if (!s.findRow(run.id)) s.merge([run]);
+  s.active.value ||= run.tiles[0]?.id ?? '';
   follow.value++;
 }
 
@@ -60,7 +62,7 @@ export function whyNot() {
   if (!s.text.value.trim()) return say('Write what you want to see.');
   if (!s.chosen.value.length) return say('Choose at least one model.');
   if ([...s.refs.value, s.mask.value].some(r => r && !r.sha256 && !r.problem)) return say('A picture is still on its way.');
-  return s.plan.value && !s.plan.value.allowed ? s.plan.value.reason ?? say('This cannot be made.') : '';
+  return s.plan.value && !s.plan.value.allowed ? say(s.plan.value.reason ?? 'This cannot be made.') : '';
 }
 
 let remember = 0;

@@ -1,15 +1,16 @@
 // @ts-check
 /** Speaking with the server: a change carries the session. */
+import { say } from './ui.js';
 
 /** A refusal, and what to do about it. */
 export class ApiError extends Error {
   /** @param {number} status @param {any} body */
   constructor(status, body) {
     const error = body?.error ?? {}, hint = error.triptych?.hint ?? '';
-    super(error.message?.replace(` hint: ${hint}`, '') ?? `The server answered ${status}.`);
+    super(error.message ? say(error.message.replace(` hint: ${hint}`, '')) : say('The server answered {0}.', status));
     this.status = status;
     this.code = /** @type {string} */ (error.code ?? '');
-    this.hint = /** @type {string} */ (hint);
+    this.hint = say(hint);
   }
 }
 
@@ -21,13 +22,12 @@ export function useSession(token, again) { session = token; renew = again ?? ren
 
 /** @param {string} method @param {string} path @param {any} [body] JSON, or bytes as a Blob @param {AbortSignal} [signal] */
 export async function call(method, path, body, signal) {
-  const before = session;            // another may renew it
-  let answer = await send(method, path, body, signal);
+  const before = session;  // another may renew it
+  let [answer, data] = await send(method, path, body, signal);
   if (method !== 'GET' && (answer.status === 401 || answer.status === 403)) {
     if (session === before) await renew();
-    if (session !== before) answer = await send(method, path, body, signal);
+    if (session !== before) [answer, data] = await send(method, path, body, signal);
   }
-  const data = answer.headers.get('content-type')?.includes('json') ? await answer.json() : null;
   if (!answer.ok) throw new ApiError(answer.status, data);
   return data;
 }
@@ -35,7 +35,7 @@ export async function call(method, path, body, signal) {
 /** Random hex: the router draws by the page's own number. */
 const nonce = () => [...crypto.getRandomValues(new Uint8Array(16))].map(b => (b + 256).toString(16).slice(1)).join('');
 
-/** Keys of calls without an answer: asked again, nothing is paid twice. @type {Record<string, string>} */
+/** Keys of calls without a whole answer: asked again, nothing is paid twice. @type {Record<string, string>} */
 const lost = {};
 
 /** @param {string} method @param {string} path @param {any} body @param {AbortSignal} [signal] */
@@ -46,7 +46,8 @@ async function send(method, path, body, signal) {
   const bytes = body instanceof Blob;
   if (body !== undefined) headers['Content-Type'] = bytes ? body.type || 'application/octet-stream' : 'application/json';
   try {
-    return await fetch(path, { method, headers, signal, body: bytes ? body : json });
+    const answer = await fetch(path, { method, headers, signal, body: bytes ? body : json });
+    return [answer, answer.headers.get('content-type')?.includes('json') ? await answer.json() : null];
   } catch (error) {
     if (signal?.aborted) throw error;
     lost[what] = key;

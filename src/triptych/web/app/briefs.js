@@ -2,7 +2,9 @@
 /** Three briefs to start from: they fill the prompt bar, in the empty studio and in the empty gallery. */
 import { focusPrompt } from './actions.js';
 import * as s from './state.js';
-import { html, say } from './ui.js';
+import { html, say, styled } from './ui.js';
+
+await styled('welcome');                               // before they are drawn
 
 const BRIEFS = [
   ['A product', 'A steel kettle on wet basalt, first light, steam drifting left, quiet and heavy --ar 4:5'],

@@ -68,14 +68,14 @@ export function stay(e) {
 
 /** @param {{ model: import('./types').Model, name?: string }} props */
 function Chip({ model: m, name }) {
-  const on = Boolean(name), was = useRef(on), fit = s.plan.value?.per_model[name ?? m.id], out = s.cannot(m, name), why = out ?? (m.state === 'ready' ? null : m.reason);
+  const on = Boolean(name), was = useRef(on), fit = s.plan.value?.per_model[name ?? m.id], out = s.cannot(m, name), why = out ?? (m.state === 'ready' ? null : m.reason && say(m.reason));
   const micro = fit?.cost ? fit.cost.amount_micro_usd === null ? null : Math.round(fit.cost.amount_micro_usd / (fit.images || 1)) : m.price_micro_usd;
   const cost = m.free ? say('free') : micro === null ? '?' : money(micro), changed = fit?.adjustments.some(a => a.kind !== 'native');
-  const title = [say('{0} by {1}.', m.name, m.maker), say(LANES[m.lane]?.[1] ?? ''), !m.is_ai && say('Procedural, not an AI model.'), cost === '?' && say('Price unknown.'), why].filter(Boolean).join(' ');
+  const title = [say('{0} by {1}.', m.name, m.maker), say(LANES[m.lane]?.[1] ?? ''), !m.is_ai && say('Procedural, not an AI model.'), ...m.data.map(w => say(w)), cost === '?' && say('Price unknown.'), why].filter(Boolean).join(' ');
   const twin = s.models.value.some(o => o.name === m.name && o.id !== m.id), where = [twin && (s.providers.value.find(p => p.id === m.provider)?.name ?? m.provider), m.lane !== 'commercial' && say(LANES[m.lane]?.[0] ?? '')].filter(Boolean).join(', ');
   was.current ||= on;                                         // what was taken out a moment ago does not vanish under the pointer
   return html`<label class=${`chip ${out ? 'out' : ''} ${was.current ? 'was' : ''}`} data-state=${m.state} title=${title}>
     <input class="vh" type="checkbox" checked=${on} onChange=${e => { act.pick(m.id, !on); if (s.named.value) e.currentTarget.checked = on; }} />
-    <span class="name">${m.name}</span>${where && html`<span class="word">${where}</span>`}${m.state !== 'ready' && html`<span class="word">${say(MODEL_STATES[m.state] ?? m.state)}</span>`}${m.moved && html`<a class="word" href="/drift" onClick=${stay}>${m.moved.words}</a>`}
+    <span class="name">${m.name}</span>${where && html`<span class="word">${where}</span>`}${m.state !== 'ready' && html`<span class="word">${say(MODEL_STATES[m.state] ?? m.state)}</span>`}${m.word && html`<a class="word" href=${m.word.at} onClick=${stay}>${say(m.word.says)}</a>`}
     <span class="num">${cost}${changed && html` ≈<span class="vh"> ${say('something is fitted to it')}</span>`}</span>${why && html`<span class="why">${why}</span>`}</label>`;
 }

@@ -4,8 +4,10 @@ import { useSignal } from '@preact/signals';
 import { settling, trying } from './actions.js';
 import { call } from './api.js';
 import * as s from './state.js';
-import { Icon, h, html, say } from './ui.js';
+import { Icon, h, html, say, styled } from './ui.js';
 /** @import { Provider } from './types' */
+
+await styled('welcome');                               // what stands around the field for a key
 
 /** @param {Provider} provider */
 export function keep(provider) {
@@ -32,10 +34,15 @@ export const sendKey = (id, key, anyway = false) => trying(id, async () => {
 export function Verdict({ check, place }) {
   const problem = s.problems.value[place];
   if (problem) return html`<p class="remark bad" role="alert">${h(Icon, { name: 'triangle-alert' })}<span>${problem.message} ${problem.hint}</span></p>`;
-  return html`<p class=${check?.ok ? 'remark good' : check ? 'remark bad' : 'remark'} role="status">${check && html`${h(Icon, { name: check.ok ? 'check' : 'triangle-alert' })}<span>${check.message}</span>`}</p>`;
+  return html`<p class=${check?.ok ? 'remark good' : check ? 'remark bad' : 'remark'} role="status">${check && html`${h(Icon, { name: check.ok ? 'check' : 'triangle-alert' })}<span>${say(check.message)}</span>`}</p>`;
 }
 
-/** One field for any key: the server knows whose it is by its shape. */
+/** Names in a sentence. @param {string[]} names */
+export const list = names => new Intl.ListFormat(document.documentElement.lang, { type: 'conjunction' }).format(names);
+
+const INVITE = /^https?:\/\/\S+\/join#\S+$/;
+
+/** One field for any key: the server knows whose it is by its shape. A friend's invite is known by its own. */
 export function PasteKey() {
   const key = useSignal(''), whose = useSignal(/** @type {string[] | null} */ (null)), check = useSignal(/** @type {any} */ (null)), busy = useSignal(false);
   const name = (/** @type {string} */ id) => s.providers.value.find(p => p.id === id)?.name ?? id;
@@ -43,13 +50,14 @@ export function PasteKey() {
     key.value = value.trim();
     check.value = null;
     whose.value = null;
-    if (key.value.length < 12) return;
+    if (key.value.length < 12 || INVITE.test(key.value)) return;
     const sent = key.value, answer = await trying('paste', () => call('POST', '/api/keys/recognise', { key: sent }));
     if (answer && key.peek() === sent) whose.value = answer.providers;
   };
   /** Enter, also before the key was looked at; one that is not recognised gets the question whose it is. */
   const enter = async () => {
     if (!key.peek()) return;
+    if (INVITE.test(key.peek())) { await accept(); return; }
     if (!whose.peek()) await typed(key.peek());
     if (!whose.peek()) whose.value = [];
     if (whose.peek()?.length === 1) await send(/** @type {string[]} */ (whose.peek())[0]);
@@ -62,18 +70,31 @@ export function PasteKey() {
     if (problem) s.problems.value = { ...s.problems.peek(), paste: problem };
     if (check.value?.ok) { key.value = ''; whose.value = null; }
   };
+  const accept = async () => {
+    busy.value = true;
+    const known = new Set(s.models.peek().map(m => m.id)), found = await trying('paste', async () => { const told = await call('POST', '/api/network/invites', { link: key.peek() }); await refresh(); return told; });
+    busy.value = false;
+    if (!found) return;
+    const more = s.models.peek().filter(m => !known.has(m.id)).map(m => m.name);
+    check.value = { ok: true, message: more.length ? say('Accepted. You can draw with {0} now.', list(more)) : say('Accepted. The models of your friend appear as soon as their machine is heard of.') };
+    key.value = '';
+  };
   const all = s.providers.value.filter(p => p.needs_key);
   return html`<form class="paste" onSubmit=${e => { e.preventDefault(); enter(); }}>
-    <label class="vh" for="any-key">${say('Any provider’s key')}</label>
-    <input id="any-key" type="password" autocomplete="off" spellcheck=${false} placeholder=${say('Paste any key')} value=${key} onInput=${e => typed(e.currentTarget.value)} />
+    <label class="vh" for="any-key">${say('Any provider’s key, or an invite')}</label>
+    <input id="any-key" type="password" autocomplete="off" spellcheck=${false} placeholder=${say('Paste any key or invite')} value=${key} onInput=${e => typed(e.currentTarget.value)} />
     ${whose.value && html`<div class="next">${(whose.value.length ? whose.value : all.map(p => p.id)).map(id => html`<button type="button" class="btn small" disabled=${busy} onClick=${() => send(id)}>${busy.value ? say('Trying') : say('Use for {0}', name(id))}</button>`)}</div>`}
+    ${INVITE.test(key.value) && html`<div class="next"><button type="button" class="btn small" disabled=${busy} onClick=${accept}>${busy.value ? say('Trying') : say('Accept the invite of a friend')}</button></div>`}
     ${whose.value?.length === 0 && html`<p class="remark" role="status">${say('Which provider is this key for?')}</p>`}
     ${h(Verdict, { check: check.value, place: 'paste' })}</form>`;
 }
 
 /** The community lane: its sentence stands beside its switch. @param {{ provider: Provider }} props */
-export function Community({ provider: p }) {
-  const busy = useSignal(false), given = Boolean(p.consent?.given);
+export const Community = ({ provider }) => html`<div><h3>${say('Community models')}</h3>${h(Consent, { provider, place: 'way' })}</div>`;
+
+/** A lane whose operators read the prompt is switched on under its sentence. @param {{ provider: Provider, place: string }} props */
+export function Consent({ provider: p, place }) {
+  const busy = useSignal(false), given = Boolean(p.consent?.given), told = `consent-${place}-${p.id}`;
   const flip = async () => {
     busy.value = true;
     await (settling.now = trying(p.id, async () => {
@@ -83,7 +104,7 @@ export function Community({ provider: p }) {
     }));
     busy.value = false;
   };
-  return html`<div><h3>${say('Community models')}</h3><p id=${`consent-${p.id}`}>${p.consent?.text}</p>
-    <label class="switch"><input type="checkbox" role="switch" checked=${given} disabled=${busy} aria-describedby=${`consent-${p.id}`} onChange=${flip} />${given ? say('On') : say('Switch on {0}', p.name)}</label>
-    ${h(Verdict, { check: null, place: p.id })}</div>`;
+  return html`<p id=${told}>${say(p.consent?.text ?? '')}</p>
+    <label class="switch"><input type="checkbox" role="switch" checked=${given} disabled=${busy} aria-describedby=${told} onChange=${flip} />${given ? say('On') : say('Switch on {0}', p.name)}</label>
+    ${h(Verdict, { check: null, place: p.id })}`;
 }

@@ -6,7 +6,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { Ask, during, openBench, proposals, send, useAsk, useProposed } from './bench.js';
 import { call } from './api.js';
 import * as s from './state.js';
-import { Tool, h, html } from './ui.js';
+import { Tool, h, html, say } from './ui.js';
 /** @import { Model, Picture, Tile } from './types' */
 
 const STEP = .02, LEAST = 20;
@@ -52,18 +52,18 @@ function Extend({ image, tile, close }) {
     const words = ask.text.peek().trim(), text = /(--|[—–])(ar|aspect)\b/i.test(words) ? words : `${words} --ar ${made.ratio}`;
     if (await send(ask, image, tile, { text, images: [{ sha256: made.image.sha256, role: 'edit' }], mask: made.mask.sha256, restore: exact.peek() })) close(false);
   });
-  const percent = (/** @type {number} */ n) => `${(100 * n).toFixed(3)}%`, why = !shape.value ? 'The shapes are on their way.' : !ratio ? 'Write a shape like 3:2, up to 16:1.' : fresh < 1 ? 'The picture fills this shape: choose another, or make the picture smaller in it.' : '';
-  const aside = ask.chosen.some(m => m.capabilities.mask) && html`<label class="switch" title="Also for a model that takes the mask: what it changes of the picture itself is put back"><input type="checkbox" role="switch" checked=${exact.value} onChange=${(/** @type {any} */ e) => { exact.value = e.currentTarget.checked; }} />Keep the picture exactly</label>`;
+  const percent = (/** @type {number} */ n) => `${(100 * n).toFixed(3)}%`, why = !shape.value ? say('The shapes are on their way.') : !ratio ? say('Write a shape like 3:2, up to 16:1.') : fresh < 1 ? say('The picture fills this shape: choose another, or make the picture smaller in it.') : '';
+  const aside = ask.chosen.some(m => m.capabilities.mask) && html`<label class="switch" title=${say('Also for a model that takes the mask: what it changes of the picture itself is put back')}><input type="checkbox" role="switch" checked=${exact.value} onChange=${(/** @type {any} */ e) => { exact.value = e.currentTarget.checked; }} />${say('Keep the picture exactly')}</label>`;
   return html`<div class="bench">
-    <header><h2 id="edit-h">Extend ${s.veiled(tile.run) ? 'a picture' : `${tile.name}’s picture`}</h2><span class="sub num" role="status">${ratio ? `${fresh} % is new, sent with --ar ${asked}` : ''}</span>${h(Tool, { icon: 'x', label: 'Close', onClick: () => close(false) })}</header>
-    <div class="tools" role="toolbar" aria-label="Frame">
-      <div class="seg" role="group" aria-label="Shape">${[...Object.keys(formats.value), 'own'].map(name => html`<button type="button" key=${name} aria-pressed=${shape.value === name} onClick=${() => { shape.value = name; }}>${name === 'own' ? 'Own' : name}</button>`)}</div>
-      ${shape.value === 'own' && html`<label>Shape <input class="short" type="text" placeholder="3:2" value=${own.value} onInput=${(/** @type {any} */ e) => { own.value = e.currentTarget.value; }} /></label>`}
-      <label>Picture <input type="range" min=${LEAST} max="100" value=${share.value} title="How much of the frame the picture takes: + and −" aria-label="Share of the frame" onInput=${(/** @type {any} */ e) => { share.value = Number(e.currentTarget.value); }} /><span class="num">${share.value} %</span></label>
-      <span class="set"><button type="button" class="btn small" title="0" onClick=${() => { x.value = y.value = .5; share.value = 100; }}>Centre</button></span>
+    <header><h2 id="edit-h">${s.veiled(tile.run) ? say('Extend a picture') : say('Extend {0}’s picture', tile.name)}</h2><span class="sub num" role="status">${ratio ? say('{0} % is new, sent with --ar {1}', fresh, asked) : ''}</span>${h(Tool, { icon: 'x', label: say('Close'), onClick: () => close(false) })}</header>
+    <div class="tools" role="toolbar" aria-label=${say('Frame')}>
+      <div class="seg" role="group" aria-label=${say('Shape')}>${[...Object.keys(formats.value), 'own'].map(name => html`<button type="button" key=${name} aria-pressed=${shape.value === name} onClick=${() => { shape.value = name; }}>${name === 'own' ? say('Own') : name}</button>`)}</div>
+      ${shape.value === 'own' && html`<label>${say('Shape')} <input class="short" type="text" placeholder="3:2" value=${own.value} onInput=${(/** @type {any} */ e) => { own.value = e.currentTarget.value; }} /></label>`}
+      <label>${say('Picture')} <input type="range" min=${LEAST} max="100" value=${share.value} title=${say('How much of the frame the picture takes: + and −')} aria-label=${say('Share of the frame')} onInput=${(/** @type {any} */ e) => { share.value = Number(e.currentTarget.value); }} /><span class="num">${share.value} %</span></label>
+      <span class="set"><button type="button" class="btn small" title="0" onClick=${() => { x.value = y.value = .5; share.value = 100; }}>${say('Centre')}</button></span>
     </div>
-    <div class="placing" ref=${stage} tabindex="0" role="application" aria-label="Frame. Arrows move the picture, Shift moves it further, plus and minus size it, 0 puts it back." onKeyDown=${keys}
+    <div class="placing" ref=${stage} tabindex="0" role="application" aria-label=${say('Frame. Arrows move the picture, Shift moves it further, plus and minus size it, 0 puts it back.')} onKeyDown=${keys}
       onPointerDown=${(/** @type {any} */ e) => { e.currentTarget.setPointerCapture(e.pointerId); held.current = { x: e.clientX, y: e.clientY }; }} onPointerMove=${move} onPointerUp=${() => { held.current = null; }} onPointerCancel=${() => { held.current = null; }}>
       <div class="new" style=${`--ratio:${ratio || is}`}><img src=${image.url} alt=${tile.prompt.slice(0, 120)} draggable=${false} style=${`left:${percent(x.value * (1 - wide))};top:${percent(y.value * (1 - high))};width:${percent(wide)};height:${percent(high)}`} /></div></div>
-    ${h(Ask, { ask, label: 'What should be drawn', hint: 'What belongs into the new area?', button: 'Extend', icon: 'scan', why, aside, note: (/** @type {Model} */ m) => m.capabilities.mask ? '' : 'restored after', launch })}</div>`;
+    ${h(Ask, { ask, label: say('What should be drawn'), hint: say('What belongs into the new area?'), button: say('Extend'), icon: 'scan', why, aside, note: (/** @type {Model} */ m) => m.capabilities.mask ? '' : say('restored after'), launch })}</div>`;
 }

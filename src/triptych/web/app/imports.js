@@ -24,7 +24,7 @@ export async function importFiles(files, run) {
   toast(say('{0} imported: not made here, so there is no receipt.', count(done, 'picture')));
   s.go('/');
   s.active.value = first;
-  requestAnimationFrame(() => { const frame = document.getElementById(first); frame?.focus({ preventScroll: true }); frame?.scrollIntoView({ block: 'nearest' }); });
+  requestAnimationFrame(() => { const frame = document.getElementById(first); if (!document.activeElement?.matches('input, select, textarea')) frame?.focus({ preventScroll: true }); frame?.scrollIntoView({ block: 'nearest' }); });
 }
 
 /** @param {string} [run] */

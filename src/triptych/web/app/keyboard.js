@@ -1,22 +1,30 @@
 // @ts-check
 /** The keyboard among tiles: arrows go to the tile that lies that way, letters act on the one that has the focus. */
-import { press } from './commands.js';
+import { press, take } from './commands.js';
 import { openCompare } from './deeds.js';
+import { rate } from './marks.js';
 import './menu.js';                                    // here before its first key
 import * as s from './state.js';
 
-/** A key is for what has the focus when it is heard: it may have waited for this module, behind one that moved the focus.
+export { press };
+
+/** From where an arrow has moved the focus, and when. */
+let moved = { from: /** @type {Element | null} */ (null), at: 0 };
+
+/** A key is for what had the focus when it was pressed; where it waited for this module behind an arrow, for what that went to.
  * @param {KeyboardEvent} e */
 export function keys(e) {
-  const at = document.activeElement, frame = /** @type {HTMLElement | null} */ (at?.closest('.frame') ?? null);
+  const had = /** @type {Element} */ (e.target), at = had === moved.from && e.timeStamp <= moved.at ? document.activeElement : had, frame = /** @type {HTMLElement | null} */ (at?.closest('.frame') ?? null);
   const mod = e.ctrlKey || e.metaKey;
-  if (!frame || e.altKey || mod && !(e.shiftKey && e.key === 'Enter')) return;
-  if (e.key.startsWith('Arrow')) { move(frame, e); return; }
+  if (!frame || e.altKey || take(e)) return;
+  if (!mod && e.key.startsWith('Arrow')) { move(frame, e); moved = { from: had, at: performance.now() }; return; }
   const tile = s.findTile(frame.id), t = tile?.peek(), image = t?.images.find(i => i.id === frame.dataset.image), key = e.key.toLowerCase();
   if (!tile || !t) return;
-  if (key === 'escape' && at !== frame) { e.stopPropagation(); frame.focus(); return; }
+  if (key === 'escape' && at !== frame && !mod) { e.stopPropagation(); frame.focus(); return; }
   if (key === 'enter' && at === frame && image && !mod) { e.preventDefault(); openCompare(tile, image.id); }
-  press('tile', e, { tile, t, image, frame });
+  if (press('tile', e, { tile, t, image, frame }) || mod || !image || !s.letters.peek() || !/^[0-5]$/.test(e.key)) return;
+  e.preventDefault();
+  rate(image.id, Number(e.key));
 }
 
 /** @param {Element} frame @param {KeyboardEvent} e */

@@ -4,9 +4,10 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { tell, trying } from './actions.js';
 import { call } from './api.js';
-import { count, money, price } from './format.js';
+import { price } from './amounts.js';
+import { count, money } from './format.js';
 import * as s from './state.js';
-import { Icon, Remark, Tool, h, html } from './ui.js';
+import { Icon, Remark, Tool, h, html, say } from './ui.js';
 /** @import { Kit } from './kit.js' */
 /** @import { Model } from './types' */
 
@@ -27,7 +28,7 @@ export function Make({ of, from, close }) {
   const full = (/** @type {import('./kit.js').Format} */ f) => way.value === 'outpaint' && fits(f, of);
   useLayoutEffect(() => { const by = /** @type {any} */ (document.activeElement), el = box.current; el.showModal(); return () => { el.close(); if (by?.isConnected) by.focus(); }; }, []);
   const wishes = of.formats.filter(f => formats.value.has(f.id) && !full(f)).map(f => ({ format: f.id, way: way.value, models: models.filter(m => picked.value.has(m.id)).map(m => m.id), text: texts.value[way.value], ...(way.value === 'outpaint' ? { at: at.value } : {}) }));
-  const asked = JSON.stringify(wishes), empty = !texts.value[way.value].trim() ? 'Say what the picture should show.' : !wishes.length ? 'Choose at least one format that the picture does not fill.' : !wishes[0]?.models.length ? 'Choose at least one model.' : '';
+  const asked = JSON.stringify(wishes), empty = !texts.value[way.value].trim() ? say('Say what the picture should show.') : !wishes.length ? say('Choose at least one format that the picture does not fill.') : !wishes[0]?.models.length ? say('Choose at least one model.') : '';
   useEffect(() => {
     plans.value = null;
     tell('kitmake');
@@ -40,7 +41,7 @@ export function Make({ of, from, close }) {
   }, [asked]);
   const all = plans.value, stops = all?.find(p => !p.allowed)?.reason, why = empty || stops || '';
   const sum = all?.reduce((n, p) => n + p.known_micro_usd, 0) ?? 0, unknown = all?.reduce((n, p) => n + p.unknown_count, 0) ?? 0, images = all?.reduce((n, p) => n + p.images, 0) ?? 0;
-  const fitted = [...new Set((all ?? []).flatMap(p => Object.entries(p.per_model).flatMap(([id, m]) => /** @type {any} */ (m).adjustments.map((/** @type {any} */ a) => `${s.byId.value.get(id)?.name ?? id}: ${a.detail}`))))];
+  const fitted = [...new Set((all ?? []).flatMap(p => Object.entries(p.per_model).flatMap(([id, m]) => /** @type {any} */ (m).adjustments.map((/** @type {any} */ a) => `${s.byId.value.get(id)?.name ?? id}: ${say(a.detail)}`))))];
   const flip = (/** @type {any} */ of, /** @type {string} */ id) => { const next = new Set(of.value); if (!next.delete(id)) next.add(id); of.value = next; };
   const go = async () => {
     busy.value = true;
@@ -54,17 +55,17 @@ export function Make({ of, from, close }) {
     import('./votes.js').then(m => { m.arrived.value++; });  // the kit is read again
   };
   return html`<dialog class="sheet make" ref=${box} aria-labelledby="make-h" onCancel=${(/** @type {any} */ e) => { e.preventDefault(); close(); }}>
-    <header><h2 id="make-h">Make formats</h2>${h(Tool, { icon: 'x', label: 'Close', onClick: close })}</header>
+    <header><h2 id="make-h">${say('Make formats')}</h2>${h(Tool, { icon: 'x', label: say('Close'), onClick: close })}</header>
     <form onSubmit=${(/** @type {any} */ e) => { e.preventDefault(); if (!why && all && !busy.value) go(); }}>
-      <div class="seg" role="group" aria-label="How">${WAYS.map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${way.value === id} onClick=${() => { way.value = id; }}>${name}</button>`)}</div>
-      <p class="sub">${WAYS.find(([id]) => id === way.value)?.[2]}</p>
-      <div class="models" role="group" aria-label="Formats to make">${of.formats.map(f => html`<label class="chip" key=${f.id} data-state=${full(f) ? 'off' : 'ready'}><input class="vh" type="checkbox" disabled=${full(f)} checked=${formats.value.has(f.id) && !full(f)} onChange=${() => flip(formats, f.id)} /><span class="name">${f.title}</span>${full(f) ? html`<span class="word">filled already</span>` : html`<span class="num">${f.width} × ${f.height}</span>`}</label>`)}</div>
-      ${way.value === 'outpaint' && html`<div class="seg" role="group" aria-label="Where the picture lies in the new shape">${PLACES.map(([to, name]) => html`<button type="button" key=${to} aria-pressed=${at.value === to} onClick=${() => { at.value = to; }}>${name}</button>`)}</div>`}
-      <label for="make-text">Words</label><textarea id="make-text" rows="3" value=${texts.value[way.value]} onInput=${(/** @type {any} */ e) => { texts.value = { ...texts.value, [way.value]: e.currentTarget.value }; }}></textarea>
-      <div class="models" role="group" aria-label="Models to make them">${models.map(m => html`<label class="chip" key=${m.id} data-state=${m.state}><input class="vh" type="checkbox" checked=${picked.value.has(m.id)} onChange=${() => flip(picked, m.id)} /><span class="name">${m.name}</span><span class="num">${m.free ? 'free' : m.price_micro_usd === null ? '?' : money(m.price_micro_usd)}</span></label>`)}
-        ${!models.length && html`<p class="sub">No model that starts from a picture is ready. Crops need none.</p>`}</div>
+      <div class="seg" role="group" aria-label=${say('How')}>${WAYS.map(([id, name]) => html`<button type="button" key=${id} autofocus=${way.peek() === id} aria-pressed=${way.value === id} onClick=${() => { way.value = id; }}>${say(name)}</button>`)}</div>
+      <p class="sub">${say(WAYS.find(([id]) => id === way.value)?.[2] ?? '')}</p>
+      <div class="models" role="group" aria-label=${say('Formats to make')}>${of.formats.map(f => html`<label class="chip" key=${f.id} data-state=${full(f) ? 'off' : 'ready'}><input class="vh" type="checkbox" disabled=${full(f)} checked=${formats.value.has(f.id) && !full(f)} onChange=${() => flip(formats, f.id)} /><span class="name">${f.title}</span>${full(f) ? html`<span class="word">${say('filled already')}</span>` : html`<span class="num">${f.width} × ${f.height}</span>`}</label>`)}</div>
+      ${way.value === 'outpaint' && html`<div class="seg" role="group" aria-label=${say('Where the picture lies in the new shape')}>${PLACES.map(([to, name]) => html`<button type="button" key=${to} aria-pressed=${at.value === to} onClick=${() => { at.value = to; }}>${say(name)}</button>`)}</div>`}
+      <label for="make-text">${say('Words')}</label><textarea id="make-text" rows="3" value=${texts.value[way.value]} onInput=${(/** @type {any} */ e) => { texts.value = { ...texts.value, [way.value]: e.currentTarget.value }; }}></textarea>
+      <div class="models" role="group" aria-label=${say('Models to make them')}>${models.map(m => html`<label class="chip" key=${m.id} data-state=${m.state}><input class="vh" type="checkbox" checked=${picked.value.has(m.id)} onChange=${() => flip(picked, m.id)} /><span class="name">${m.name}</span><span class="num">${m.free ? say('free') : m.price_micro_usd === null ? '?' : money(m.price_micro_usd)}</span></label>`)}
+        ${!models.length && html`<p class="sub">${say('No model that starts from a picture is ready. Crops need none.')}</p>`}</div>
       ${h(Remark, { of: s.problems.value.kitmake })}${fitted.length > 0 && html`<ul class="sub">${fitted.slice(0, 6).map(text => html`<li key=${text}>${text}</li>`)}</ul>`}
-      <div class="sending"><span class="sub" role="status">${why || (all ? `${count(images, 'picture')}, ${unknown ? `${sum ? `${price({ amount_micro_usd: sum, source: 'table' }, true)} and ` : ''}${count(unknown, 'price')} not known` : sum ? price({ amount_micro_usd: sum, source: 'table' }, true) : 'free'}` : 'Reckoning…')}</span>
-        <button class="btn go" disabled=${Boolean(why) || !all || busy.value}>${h(Icon, { name: 'brush' })}Make</button></div>
+      <div class="sending"><span class="sub" role="status">${why || (all ? `${count(images, 'picture')}, ${unknown ? sum ? say('{0} and {1} not known', price({ amount_micro_usd: sum, source: 'table' }, true), count(unknown, 'price')) : say('{0} not known', count(unknown, 'price')) : sum ? price({ amount_micro_usd: sum, source: 'table' }, true) : say('free')}` : say('Reckoning…'))}</span>
+        <button class="btn go" disabled=${Boolean(why) || !all || busy.value}>${h(Icon, { name: 'brush' })}${say('Make')}</button></div>
     </form></dialog>`;
 }

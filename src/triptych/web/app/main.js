@@ -4,11 +4,12 @@ import { render } from 'preact';
 import { effect } from '@preact/signals';
 import * as act from './actions.js';
 import { Composer, stay } from './composer.js';
-import { Rows } from './rows.js';
+import { Rows, keyboard } from './rows.js';
 import * as s from './state.js';
-import { Icon, Tool, file, h, html, later, say, styled } from './ui.js';
+import { Icon, file, h, html, later, say, styled } from './ui.js';
 
 const View = later(() => import('./views.js'), 'View');
+const Tools = later(() => import('./more.js'), 'Tools');
 const Over = later(() => import('./over.js'), 'Over');
 const Welcome = later(() => Promise.all([import('./welcome.js'), styled('views')]).then(([m]) => m), 'Welcome');
 const Inspector = later(() => Promise.all([import('./inspector.js'), styled('views')]).then(([m]) => m), 'Inspector');
@@ -17,10 +18,8 @@ function Shell() {
   const studio = s.view.value === 'studio', panel = studio && s.inspecting.value;
   return html`<a class="skip" href="#main">${say('Skip to content')}</a><div class="shell" data-panel=${Boolean(panel)}>
     <nav class="rail" aria-label=${say('Workspace')}><img class="mark" src=${file('mark.svg')} alt="" width="22" height="22" />
-      ${[['/', 'image', 'Studio'], ['/gallery', 'images', 'Gallery'], ['/kit', 'crop', 'Kit'], ['/queue', 'list-video', 'Queue'], ['/models', 'blocks', 'Models'], ['/router', 'route', 'Router']].map(([to, icon, label]) => h(Place, { to, icon, label }))}<span class="spacer"></span>
-      ${h(Tool, { icon: 'circle-question-mark', label: say('Shortcuts'), onClick: () => { s.over.value = 'help'; } })}
-      ${h(Tool, { icon: 'settings-2', label: say('Settings'), onClick: () => { s.over.value = 'settings'; } })}
-      ${h(Tool, { icon: 'sun-moon', label: say('Switch light and dark'), onClick: () => act.deed('flipTheme') })}</nav>
+      ${[['image', 'Studio'], ['images', 'Gallery'], ['crop', 'Kit'], ['list-video', 'Queue'], ['blocks', 'Models'], ['route', 'Router'], ['users', 'Network']].map(([icon, label]) => h(Place, { icon, label }))}<span class="spacer"></span>
+      ${h(Tools, null)}</nav>
     <main id="main" tabindex="-1"><header class="top"><h1>${say(s.title.value)}</h1>${s.lazy.value && h(s.lazy.value.Spend, null)}</header>
       ${!s.online.value && html`<p class="offline" role="status">${h(Icon, { name: 'wifi-off' })}${say('The server does not answer. Trying again…')}</p>`}
       ${s.stale.value && html`<p class="offline" role="alert">${h(Icon, { name: 'triangle-alert' })}<span>${say('A part of this page did not load.')} <a href="">${say('Reload the page')}</a></span></p>`}
@@ -32,17 +31,16 @@ function Shell() {
   <div class="toasts" role="status"></div><p class="vh" role="status">${s.said}</p>`;
 }
 
-/** @param {{ to: string, icon: string, label: string }} props */
-const Place = ({ to, icon, label }) => html`<a class="tool" href=${to} aria-label=${say(label)} title=${say(label)} aria-current=${s.title.value === label ? 'page' : null} onClick=${stay}>${h(Icon, { name: icon })}</a>`;
+/** @param {{ icon: string, label: string }} props */
+const Place = ({ icon, label }) => html`<a class="tool" href=${`/${label === 'Studio' ? '' : label.toLowerCase()}`} aria-label=${say(label)} title=${say(label)} aria-current=${s.title.value === label ? 'page' : null} onClick=${stay}>${h(Icon, { name: icon })}</a>`;
 
-const commands = import('./commands.js');
 /** Whether keys go into a field. */
 const writing = e => e instanceof HTMLElement && e.matches('textarea, select, input:not([type=checkbox], [type=range])');
 addEventListener('keydown', e => {
-  const mod = e.ctrlKey || e.metaKey;
-  if (e.defaultPrevented || e.altKey || (writing(e.target) || document.querySelector('dialog[open]')) && !(mod && e.key === 'k')) return;
+  const mod = e.ctrlKey || e.metaKey, inside = document.querySelector('dialog[open]') ? 2 : writing(e.target) ? 1 : 0;
+  if (e.defaultPrevented || e.altKey || inside && !mod) return;
   if (e.key === 'Escape') s.inspecting.value = '';
-  if (!mod && e.key === (s.local['key.prompt'] ?? '/') && s.letters.value) { e.preventDefault(); act.focusPrompt(); } else commands.then(m => m.press('everywhere', e));
+  if (!mod && e.key === (s.local['key.prompt'] ?? '/') && s.letters.value) { e.preventDefault(); act.focusPrompt(); } else keyboard.then(m => m.press('everywhere', e, undefined, inside));
 });
 
 addEventListener('unhandledrejection', e => {          // a module of an older release is gone
@@ -51,6 +49,7 @@ addEventListener('unhandledrejection', e => {          // a module of an older r
 if (!/^en/.test(s.local.language ?? navigator.language)) await import('./words.js').then(m => m.learn());
 s.start();
 import('./plan.js').then(m => m.watchPlan());
+import('./sprite.js');
 import('./keeper.js');
 import('./notify.js');
 import('./picks.js').then(m => m.handOver());

@@ -5,26 +5,27 @@ import { Third } from './grid.js';
 import { count } from './format.js';
 import * as s from './state.js';
 import { TileView } from './tile.js';
-import { h, html, toast } from './ui.js';
+import { h, html, say, toast } from './ui.js';
 /** @import { Row, TileSignal } from './types' */
 
 /** The tiles of a cell: those that were started there, and what was tried again in their places.
  * @param {TileSignal[]} tiles @param {any} cell */
-const tilesOf = (tiles, cell) => tiles.filter(t => cell.tiles.includes((s.earlier(t.value).at(-1) ?? t.value).position));
+const tilesOf = (tiles, cell) => tiles.filter(t => cell.tiles.includes((s.earlier(t.still.value).at(-1) ?? t.still.value).position));
 
 /** @param {{ row: Row, tiles: TileSignal[] }} props */
 export function Matrix({ row, tiles }) {
   const grid = /** @type {any} */ (row.settings).grid, [across, down, third] = grid.axes, z = useSignal(0), busy = useSignal(false);
   const rows = down?.labels ?? [''], at = (/** @type {number} */ x, /** @type {number} */ y) => grid.cells.find((/** @type {any} */ c) => c.at[0] === x && (!down || c.at[1] === y) && (!third || c.at[2] === z.value));
-  const save = async () => { busy.value = true; await exported(row, tiles, across.labels, rows, at).catch(() => toast('The picture of the grid could not be made.')); busy.value = false; };
+  const save = async () => { busy.value = true; await exported(row, tiles, across.labels, rows, at).catch(() => toast(say('The picture of the grid could not be made.'))); busy.value = false; };
   const rest = tiles.filter(t => !grid.cells.some((/** @type {any} */ c) => tilesOf([t], c).length));
   return html`<div class="matrixbar"><p class="sub">${[across, down, third].filter(Boolean).map(a => a.label).join(' × ')} · ${count(grid.cells.length, 'cell')}</p>
     ${third && h(Third, { axis: third, z: z.value, pick: n => { z.value = n; } })}
-    <button type="button" class="btn small" disabled=${busy} onClick=${save}>Export as one PNG</button></div>
-    <div class="matrix" tabindex="0" role="region" aria-label=${`Grid: ${across.label}${down ? ` and ${down.label}` : ''}`}><table><thead><tr><th class="corner"><span class="vh">${down?.label ?? ''}</span></th>${across.labels.map((/** @type {string} */ l) => html`<th scope="col" key=${l}>${l}</th>`)}</tr></thead>
+    <button type="button" class="btn small" disabled=${busy} onClick=${save}>${say('Export as one PNG')}</button>
+    ${[['page', 'HTML', say('Export as one page that opens from disk')], ['cells?type=csv', 'CSV', say('Every cell as CSV')], ['cells?type=json', 'JSON', say('Every cell as JSON')]].map(([path, name, label]) => html`<a class="btn small" key=${path} href=${`/api/grids/${row.id}/${path}`} download title=${label} aria-label=${label}>${name}</a>`)}</div>
+    <div class="matrix" tabindex="0" role="region" aria-label=${down ? say('Grid: {0} and {1}', across.label, down.label) : say('Grid: {0}', across.label)}><table><thead><tr><th class="corner"><span class="vh">${down?.label ?? ''}</span></th>${across.labels.map((/** @type {string} */ l) => html`<th scope="col" key=${l}>${l}</th>`)}</tr></thead>
     <tbody>${rows.map((/** @type {string} */ label, /** @type {number} */ y) => html`<tr key=${label}><th scope="row">${label}</th>${across.labels.map((/** @type {string} */ l, /** @type {number} */ x) => {
       const cell = at(x, y), own = cell ? tilesOf(tiles, cell) : [];
-      return html`<td key=${l}>${own.length ? html`<ul>${own.map(tile => h(TileView, { key: tile.peek().id, tile, index: tiles.indexOf(tile) }))}</ul>` : html`<p class="cannot">${cell?.reason ?? 'Not made.'}</p>`}</td>`;
+      return html`<td key=${l}>${own.length ? html`<ul>${own.map(tile => h(TileView, { key: tile.peek().id, tile, index: tiles.indexOf(tile) }))}</ul>` : html`<p class="cannot">${say(cell?.reason ?? 'Not made.')}</p>`}</td>`;
     })}</tr>`)}</tbody></table></div>
     ${rest.length > 0 && html`<ul class="tiles" style=${`--n:${rest.length};--r:1`}>${rest.map(tile => h(TileView, { key: tile.peek().id, tile, index: tiles.indexOf(tile) }))}</ul>`}`;
 }
@@ -52,7 +53,7 @@ async function exported(row, tiles, across, down, at) {
       const cell = at(x, y), image = cell && tilesOf(tiles, cell).map(t => t.peek().images[0]).find(Boolean), from = left + GAP + x * (SIDE + GAP);
       pen.strokeStyle = '#d4d4d4';
       pen.strokeRect(from + .5, top + .5, SIDE - 1, SIDE - 1);
-      if (!image) { pen.fillText(cell?.reason ?? 'no picture', from + GAP, top + SIDE / 2, SIDE - 2 * GAP); continue; }
+      if (!image) { pen.fillText(say(cell?.reason ?? 'no picture'), from + GAP, top + SIDE / 2, SIDE - 2 * GAP); continue; }
       const picture = await load(image.url), scale = Math.min(SIDE / picture.naturalWidth, SIDE / picture.naturalHeight), [wide, high] = [picture.naturalWidth * scale, picture.naturalHeight * scale];
       pen.drawImage(picture, from + (SIDE - wide) / 2, top + (SIDE - high) / 2, wide, high);
     }

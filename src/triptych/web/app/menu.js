@@ -24,7 +24,7 @@ export function openMenu(by, label, items, heading) {
   const close = () => { box.hidePopover(); (by.isConnected ? by : home)?.focus(); };
   box.onkeydown = e => { if (key(box, e, close)) { e.preventDefault(); e.stopPropagation(); } };
   box.addEventListener('toggle', e => { if (/** @type {ToggleEvent} */ (e).newState === 'closed') { by.ariaExpanded = 'false'; box.remove(); } });
-  (by.closest('dialog, aside, main') ?? document.body).append(box);
+  (by.closest('dialog, aside, main, nav') ?? document.body).append(box);
   box.showPopover();
   place(box, by);
   by.ariaExpanded = 'true';
@@ -49,11 +49,12 @@ function key(box, e, close) {
   return true;
 }
 
-/** Under the button, or over it where there is no room, and always inside the window.
+/** Under the button, or over it where there is no room; beside it where it needs more than either. Always inside the window.
  * @param {HTMLElement} box @param {HTMLElement} by */
 function place(box, by) {
   const b = by.getBoundingClientRect(), w = box.offsetWidth, t = box.offsetHeight, gap = 4;
-  const below = innerHeight - b.bottom > t + gap || b.top < t + gap;
-  box.style.left = `${Math.max(8, Math.min(b.left, innerWidth - w - 8))}px`;
-  box.style.top = `${Math.max(8, below ? Math.min(b.bottom + gap, innerHeight - t - 8) : b.top - t - gap)}px`;
+  const under = innerHeight - b.bottom - 8 >= t + gap, over = b.top - 8 >= t + gap;
+  const beside = b.right + gap + w + 8 <= innerWidth ? b.right + gap : b.left - gap - w;
+  box.style.left = `${Math.max(8, Math.min(under || over ? b.left : beside, innerWidth - w - 8))}px`;
+  box.style.top = `${Math.max(8, under || !over ? Math.min(b.bottom + gap, innerHeight - t - 8) : b.top - t - gap)}px`;
 }

@@ -50,6 +50,9 @@ export function tone() {
 // Only says that the server is not there; a browser without it, or one that forbids it, loses nothing else.
 if (isSecureContext) navigator.serviceWorker?.register('/sw.js', { updateViaCache: 'none' }).catch(() => {});
 
+// A subscription may have ended, or the server have another key by now. What fails is tried again with the next page.
+if (s.local.push === 'on' && 'Notification' in window && Notification.permission === 'granted') import('./push.js').then(m => m.reach()).catch(() => {});
+
 /** Whether the system lets this page notify: `granted`, `denied`, `default` (not asked yet) or `none`. */
 export const allowed = () => 'Notification' in window ? Notification.permission : 'none';
 

@@ -12,11 +12,14 @@ const OVER = /** @type {Record<string, any>} */ ({
   grid: part(() => import('./grid.js'), 'Grid', 'grid'),
   pictures: part(() => import('./picker.js'), 'Picker', 'refs'),
   palette: part(() => import('./palette.js'), 'Palette', 'everywhere'),
+  cull: part(() => import('./cull.js'), 'CullRow', 'gallery'),
+  alt: part(() => import('./alt.js'), 'AltSheet', 'everywhere'),
+  notices: part(() => import('./notices.js'), 'Notices', 'notices'),
   settings: part(() => import('./settings.js'), 'Settings', 'everywhere'),
 });
-const close = () => { s.over.value = ''; };
+const closer = (/** @type {string} */ name) => () => { if (s.over.peek() === name) s.over.value = ''; };  // its own end may be heard after the next one opened
 
 export function Over() {
-  const found = OVER[s.over.value];
-  return html`${s.comparing.value.length > 0 && h(Compare, null)}${found && h(found, { key: s.over.value, close })}`;
+  const name = s.over.value, found = OVER[name];
+  return html`${s.comparing.value.length > 0 && h(Compare, null)}${found && h(found, { key: name, close: closer(name) })}`;
 }

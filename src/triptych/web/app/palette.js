@@ -1,17 +1,17 @@
 // @ts-check
 /** The command palette: one box that finds commands, models, views, earlier prompts and projects by a few of their letters. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { focusPrompt, pick } from './actions.js';
 import { call } from './api.js';
-import { COMMANDS, early, keyOf, shown } from './commands.js';
+import { COMMANDS, doers, early, heard, keyOf, shown } from './commands.js';
 import { money } from './format.js';
 import * as s from './state.js';
 import { h, html, say } from './ui.js';
 import { NAMES } from './views.js';
 
 /** @typedef {{ id: string, name: string, note?: string, group: string, on?: boolean, run: () => void }} Entry */
-const MOST = 40, PROMPTS = 60;
+const MOST = 60, PROMPTS = 60;
 
 /** How well letters fit a name: they stand in it in their order, best together and at the start of words. Higher is better,
  * null is no fit. @param {string} query @param {string} name */
@@ -33,10 +33,12 @@ export function fit(query, name) {
 function everything(projects) {
   const tile = s.view.peek() === 'studio' ? s.findTile(s.active.peek()) : undefined, t = tile?.peek(), frame = t && document.getElementById(t.id);
   const image = t?.images.find(i => i.id === frame?.dataset.image) ?? t?.images[0];
+  const own = s.view.peek() === 'gallery' ? COMMANDS.filter(c => c.where === 'gallery' && doers.gallery) : [];
   const able = COMMANDS.filter(c => c.run && c.id !== 'palette' && (c.where === 'everywhere' || frame && (c.where === 'tile' || c.where === 'picture' && image)));
   const texts = [...new Set(s.rows.peek().map(r => r.text).reverse())].slice(0, PROMPTS);
   return [
     ...able.map(c => ({ id: `c-${c.id}`, name: say(c.name), note: keyOf(c) && shown(keyOf(c)), group: 'Commands', run: () => c.run?.(/** @type {any} */ ({ tile, t, image, frame })) })),
+    ...own.map(c => ({ id: `c-${c.id}`, name: say(c.name), note: keyOf(c) && say(shown(keyOf(c))), group: 'Commands', run: () => doers.gallery?.(c.id) })),
     ...NAMES.map(name => ({ id: `v-${name}`, name: say(name[0].toUpperCase() + name.slice(1)), group: 'Go to', run: () => s.go(name === 'studio' ? '/' : `/${name}`) })),
     ...s.models.value.filter(m => ['ready', 'limited'].includes(m.state) || s.chosen.value.includes(m.id)).map(m => ({ id: `m-${m.id}`, name: m.name, on: s.chosen.value.some(c => s.meant(c)?.id === m.id), group: 'Models',
       note: m.free ? say('free') : m.price_micro_usd === null ? '?' : money(m.price_micro_usd), run: () => pick(m.id, !s.chosen.peek().some(c => s.meant(c)?.id === m.id)) })),
@@ -45,9 +47,16 @@ function everything(projects) {
   ];
 }
 
+/** What was typed before it was here. */
+function typed() {
+  const keys = early.keys.splice(0).map(e => e.key), end = keys.indexOf('Enter');
+  const text = keys.slice(0, end < 0 ? undefined : end).reduce((all, key) => key === 'Backspace' ? all.slice(0, -1) : key.length === 1 ? all + key : all, '');
+  return { text, enter: end >= 0 };
+}
+
 /** @param {{ close: () => void }} props */
 export function Palette({ close }) {
-  const box = useRef(/** @type {HTMLDialogElement | null} */ (null)), query = useSignal(early.text), at = useSignal(0), projects = useSignal(/** @type {string[]} */ ([]));
+  const before = useMemo(typed, []), box = useRef(/** @type {HTMLDialogElement | null} */ (null)), query = useSignal(before.text), at = useSignal(0), projects = useSignal(/** @type {string[]} */ ([]));
   useLayoutEffect(() => { box.current?.showModal(); }, []);
   useEffect(() => { call('GET', '/api/gallery/fields').then(a => { projects.value = a.projects ?? []; }, () => {}); }, []);
   useEffect(() => { document.getElementById(`o-${at.value}`)?.scrollIntoView({ block: 'nearest' }); }, [at.value]);
@@ -61,11 +70,12 @@ export function Palette({ close }) {
     close();
     e.run();
   };
+  useEffect(() => { if (before.enter) go(list[0]); }, []);
   const key = (/** @type {KeyboardEvent} */ e) => {
     const to = { ArrowDown: here + 1, ArrowUp: here - 1, PageDown: Math.min(here + 8, list.length - 1), PageUp: Math.max(here - 8, 0) }[e.key];
     if (to !== undefined) at.value = (to + list.length) % Math.max(1, list.length);
     else if (e.key === 'Enter') go(list[here]);
-    else if ((e.ctrlKey || e.metaKey) && e.key === 'k') close();
+    else if (heard('everywhere', e)?.id === 'palette') close();
     else return;
     e.preventDefault();
     e.stopPropagation();

@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { deed, focusPrompt, trying } from './actions.js';
 import { call } from './api.js';
 import { count } from './format.js';
-import { Tool, h, html } from './ui.js';
+import { Tool, h, html, say } from './ui.js';
 
 const PAGE = 60;
 
@@ -32,11 +32,11 @@ export function Picker({ close }) {
   };
   const n = chosen.value.size;
   return html`<dialog class="sheet picker" ref=${box} aria-labelledby="picker-h" onClose=${close} onClick=${(/** @type {any} */ e) => { if (e.target === box.current) box.current?.close(); }}>
-    <header><h2 id="picker-h">Pictures from the gallery</h2>${h(Tool, { icon: 'x', label: 'Close', onClick: () => box.current?.close() })}</header>
-    <input type="search" aria-label="Search the gallery" placeholder="fox model:seedream kept:yes" autofocus value=${query} onInput=${(/** @type {any} */ e) => { query.value = e.currentTarget.value; clearTimeout(timer.current); timer.current = setTimeout(look, 160); }} />
-    <div class="found" role="group" aria-label="Pictures" onKeyDown=${arrows}>${found.value?.map(e => html`<button type="button" key=${e.id} class="thumb" aria-pressed=${chosen.value.has(e.id)} aria-label=${`${e.name}: ${e.prompt.slice(0, 80)}`} title=${e.prompt} onClick=${() => toggle(e)}><img src=${e.thumb} alt="" loading="lazy" /></button>`)}
-      ${next.value !== null && found.value && html`<button type="button" class="btn small" onClick=${() => look(next.peek())}>More</button>`}</div>
-    ${found.value?.length === 0 && html`<p class="sub">${query.value ? 'Nothing fits that.' : 'Nothing was made yet.'}</p>`}
-    <footer><span class="sub" role="status">${n ? count(n, 'picture') : 'Click to choose.'}</span><button type="button" class="btn go" disabled=${!n} onClick=${add}>${n > 1 ? `Add ${n} pictures` : 'Add'}</button></footer>
+    <header><h2 id="picker-h">${say('Pictures from the gallery')}</h2>${h(Tool, { icon: 'x', label: say('Close'), onClick: () => box.current?.close() })}</header>
+    <input type="search" aria-label=${say('Search the gallery')} placeholder="fox model:seedream kept:yes" autofocus value=${query} onInput=${(/** @type {any} */ e) => { query.value = e.currentTarget.value; clearTimeout(timer.current); timer.current = setTimeout(look, 160); }} />
+    <div class="found" role="group" aria-label=${say('Pictures')} onKeyDown=${arrows}>${found.value?.map(e => html`<button type="button" key=${e.id} class="thumb" aria-pressed=${chosen.value.has(e.id)} aria-label=${`${e.name}: ${e.prompt.slice(0, 80)}`} title=${e.prompt} onClick=${() => toggle(e)}><img src=${e.thumb} alt="" loading="lazy" /></button>`)}
+      ${next.value !== null && found.value && html`<button type="button" class="btn small" onClick=${() => look(next.peek())}>${say('More')}</button>`}</div>
+    ${found.value?.length === 0 && html`<p class="sub">${query.value ? say('Nothing fits that.') : say('Nothing was made yet.')}</p>`}
+    <footer><span class="sub" role="status">${n ? count(n, 'picture') : say('Click to choose.')}</span><button type="button" class="btn go" disabled=${!n} onClick=${add}>${n > 1 ? say('Add {0} pictures', n) : say('Add')}</button></footer>
   </dialog>`;
 }

@@ -6,12 +6,10 @@ import * as s from './state.js';
 /** @typedef {{ pictures: string[], winner: number | null, rejected?: number[], question: string, blind: boolean }} Choice */
 const MOST = 6;                                        // pictures that fit side by side
 
-/** Keeps a choice; another one that it replaces is forgotten. Blind rows among the pictures are open then.
- * @param {Choice} choice @param {string[]} runs of the pictures @param {string} [instead] an earlier pick
- * @returns {Promise<string>} the pick's id */
-export async function choose(choice, runs, instead) {
+/** Keeps a choice, in the place of an earlier one of the same pictures. Blind rows among them are open then.
+ * @param {Choice} choice @param {string[]} runs of the pictures @returns {Promise<string>} the pick's id */
+export async function choose(choice, runs) {
   const { id } = await call('POST', '/api/picks', choice);
-  if (instead) await forget(instead);
   if (choice.winner !== null) await look(runs);
   return id;
 }

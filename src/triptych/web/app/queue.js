@@ -4,10 +4,13 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { trying } from './actions.js';
 import { call } from './api.js';
+import { coded } from './coded.js';
+import { heard, signOf } from './commands.js';
 import { stay } from './composer.js';
-import { count, money, ticking, usually } from './format.js';
+import { ticking, usually } from './amounts.js';
+import { count, money } from './format.js';
 import * as s from './state.js';
-import { Menu, Remark, Tool, h, html } from './ui.js';
+import { Menu, Remark, Tool, h, html, say } from './ui.js';
 
 const OFTEN = 1200, SELDOM = 5000;                      // milliseconds between two looks, with and without a batch
 
@@ -26,8 +29,8 @@ export function Queue() {
   const send = (/** @type {string} */ method, /** @type {string} */ path, /** @type {any} */ body = {}) => look(() => call(method, `/api/queue/${path}`, body));
   const all = data.value?.batches ?? [];
   return html`<div class="scroll page"><div class="inner queue">${h(Remark, { of: s.problems.value.queue })}
-    <p class="sub">A run of more than ${data.value?.at_once ?? 8} pictures is a batch: ${data.value?.at_once ?? 8} of it are made at a time. Batches outlive a restart, and a paused one stays paused.</p>
-    ${data.value && !all.length && html`<section class="panel"><h2>Nothing waits</h2><p class="sub">Write <code>{red, blue}</code> in a prompt, or open the X/Y grid with <kbd>G</kbd>.</p><a class="btn" href="/" onClick=${stay}>To the studio</a></section>`}
+    <p class="sub">${say('A run of more than {0} pictures is a batch: {0} of it are made at a time. Batches outlive a restart, and a paused one stays paused.', data.value?.at_once ?? 8)}</p>
+    ${data.value && !all.length && html`<section class="panel"><h2>${say('Nothing waits')}</h2><p class="sub">${coded(say('Write `{red, blue}` in a prompt, or open the X/Y grid with `G`.'))}</p><a class="btn" href="/" onClick=${stay}>${say('To the studio')}</a></section>`}
     ${all.map((/** @type {any} */ b) => h(Batch, { key: b.run, b, send, look }))}
   </div></div>`;
 }
@@ -47,33 +50,34 @@ function Batch({ b, send, look }) {
   const alone = (/** @type {any} */ t) => send('POST', `${b.run}/cancel`, { keep: t.id, running: true });
   const key = (/** @type {KeyboardEvent} */ e, /** @type {any} */ t) => {
     const i = ids.indexOf(t.id), step = e.key === 'ArrowDown' ? 1 : e.key === 'ArrowUp' ? -1 : 0;
-    if (e.target !== e.currentTarget) return;
+    const meant = heard('queue', e)?.id;
+    if (e.target !== e.currentTarget || !meant && (e.ctrlKey || e.metaKey || e.altKey && !step)) return;
     if (step && e.altKey) move(t.id, i + step);
     else if (step) focus(ids[i + step] ?? t.id);
-    else if (e.key === 'Home') move(t.id, 0);
-    else if (e.key === 'Delete' || e.key === 'Backspace') stop(t.id);
+    else if (meant === 'queue-front') move(t.id, 0);
+    else if (meant === 'queue-stop') stop(t.id);
     else return;
     e.preventDefault();
   };
   const items = (/** @type {any} */ t) => [
-    { name: 'To the front', note: 'Home', run: () => { move(t.id, 0); } }, { name: 'Stop this one', note: 'Delete', run: () => { stop(t.id); } },
-    { name: 'Stop all but this', note: b.running.length ? 'what is at work may be billed' : '', danger: true, run: () => { alone(t); } },
+    { name: say('To the front'), note: signOf('queue-front'), run: () => { move(t.id, 0); } }, { name: say('Stop this one'), note: signOf('queue-stop'), run: () => { stop(t.id); } },
+    { name: say('Stop all but this'), note: b.running.length ? say('what is at work may be billed') : '', danger: true, run: () => { alone(t); } },
   ];
-  const left = b.unknown ? `${b.known_micro_usd ? `about ${money(b.known_micro_usd)}, ` : ''}${count(b.unknown, 'price')} unknown` : b.known_micro_usd === null ? 'cost hidden' : b.known_micro_usd ? `about ${money(b.known_micro_usd)} to come` : 'free';
+  const left = b.unknown ? b.known_micro_usd ? say('about {0}, {1} unknown', money(b.known_micro_usd), count(b.unknown, 'price')) : say('{0} unknown', count(b.unknown, 'price')) : b.known_micro_usd === null ? say('cost hidden') : b.known_micro_usd ? say('about {0} to come', money(b.known_micro_usd)) : say('free');
   return html`<section class="panel batch" aria-labelledby=${`b-${b.run}`}>
-    <header><h2 id=${`b-${b.run}`}>${b.watch ? `Drift check: ${name}` : name}</h2>
-      ${b.pause ? html`<button type="button" class="btn small go" onClick=${() => send('POST', `${b.run}/resume`)}>Resume</button>` : html`<button type="button" class="btn small" disabled=${!b.waiting.length} onClick=${() => send('POST', `${b.run}/pause`)}>Pause</button>`}
-      <button type="button" class="btn small" disabled=${!b.waiting.length} title="Nothing of what waits was sent or billed" onClick=${() => send('POST', `${b.run}/cancel`)}>Stop the rest</button></header>
-    <p class="facts"><span class="num">${b.done} of ${b.total} done</span>${b.ended > 0 && html`<span class="num">${b.ended} without a picture</span>`}<span class="num">${b.running.length} at work</span><span class="num">${b.waiting.length} wait</span><span class="num">${left}</span>${b.seconds && html`<span class="num">${usually(b.seconds)}</span>`}</p>
-    <progress max=${b.total} value=${b.done + b.ended} aria-label=${`${name}: how much is over`}></progress>
-    ${b.pause && html`<p class="remark warn" role="alert"><span>${b.pause.reason} ${b.pause.hint}</span></p>`}
-    ${b.running.length > 0 && html`<h3>At work</h3><ul class="list">${b.running.map((/** @type {any} */ t) => html`<li key=${t.id}><p><b>${t.name || 'A picture'}</b><span class="what">${t.prompt}</span><span class="num">${t.state}${t.started_ms ? ` · ${ticking((Date.now() - t.started_ms) / 1000)}` : ''}</span>${h(Tool, { icon: 'x', label: `Stop ${t.name || 'this picture'}`, onClick: () => stop(t.id) })}${h(Menu, { label: `More: ${t.name || 'this picture'}`, icon: 'ellipsis', items: () => items(t).slice(1) })}</p></li>`)}</ul>`}
-    ${b.waiting.length > 0 && html`<h3 id=${`w-${b.run}`}>Waiting</h3><p class="sub">Alt ↑ ↓ moves one, Home brings it to the front, Delete stops it. Or drag.</p>
+    <header><h2 id=${`b-${b.run}`}>${b.watch ? say('Drift check: {0}', name) : name}</h2>
+      ${b.pause ? html`<button type="button" class="btn small go" onClick=${() => send('POST', `${b.run}/resume`)}>${say('Resume')}</button>` : html`<button type="button" class="btn small" disabled=${!b.veiled && !b.waiting.length} onClick=${() => send('POST', `${b.run}/pause`)}>${say('Pause')}</button>`}
+      <button type="button" class="btn small" disabled=${!b.veiled && !b.waiting.length} title=${say('Nothing of what waits was sent or billed')} onClick=${() => send('POST', `${b.run}/cancel`)}>${say('Stop the rest')}</button></header>
+    <p class="facts"><span class="num">${say('{0} of {1} done', b.done, b.total)}</span>${b.ended > 0 && html`<span class="num">${say('{0} without a picture', b.ended)}</span>`}<span class="num">${say('{0} at work', b.running.length)}</span><span class="num">${say('{0} wait', b.waiting.length)}</span><span class="num">${left}</span>${b.seconds && html`<span class="num">${usually(b.seconds)}</span>`}</p>
+    <progress max=${b.total} value=${b.done + b.ended} aria-label=${say('{0}: how much is over', name)}></progress>
+    ${b.pause && html`<p class="remark warn" role="alert"><span>${say(b.pause.reason)} ${say(b.pause.hint ?? '')}</span></p>`}
+    ${b.running.length > 0 && html`<h3>${say('At work')}</h3><ul class="list">${b.running.map((/** @type {any} */ t) => html`<li key=${t.id}><p><b>${t.name || say('A picture')}</b><span class="what">${t.prompt}</span><span class="num">${say(t.state)}${t.started_ms ? ` · ${ticking((Date.now() - t.started_ms) / 1000)}` : ''}</span>${h(Tool, { icon: 'x', label: say('Stop {0}', t.name || say('this picture')), onClick: () => stop(t.id) })}${h(Menu, { label: say('More: {0}', t.name || say('this picture')), icon: 'ellipsis', items: () => items(t).slice(1) })}</p></li>`)}</ul>`}
+    ${b.waiting.length > 0 && html`<h3 id=${`w-${b.run}`}>${say('Waiting')}</h3><p class="sub">${say('Alt ↑ ↓ moves one, {0} brings it to the front, {1} stops it. Or drag.', signOf('queue-front') || '–', signOf('queue-stop') || '–')}</p>
       <ol class="list" aria-labelledby=${`w-${b.run}`}>${b.waiting.slice(0, open.value).map((/** @type {any} */ t, /** @type {number} */ i) => html`<li key=${t.id} id=${`q-${t.id}`} tabindex=${i ? -1 : 0} draggable onKeyDown=${(/** @type {any} */ e) => key(e, t)}
         onDragStart=${() => { held.current = t.id; }} onDragOver=${(/** @type {any} */ e) => { if (held.current) { e.preventDefault(); e.currentTarget.dataset.over = ''; } }} onDragLeave=${(/** @type {any} */ e) => { delete e.currentTarget.dataset.over; }}
         onDrop=${(/** @type {any} */ e) => { e.preventDefault(); delete e.currentTarget.dataset.over; const id = held.current; held.current = ''; if (id && id !== t.id) move(id, i); }}>
-        <p><span class="num">${i + 1}</span><b>${t.name || 'A picture'}</b><span class="what">${t.prompt}</span><span class="num">${t.estimate?.amount_micro_usd ? `~${money(t.estimate.amount_micro_usd)}` : ''}</span>
-        ${h(Tool, { icon: 'arrow-up', label: `Up: place ${i + 1}`, onClick: () => move(t.id, i - 1) })}${h(Tool, { icon: 'arrow-down', label: `Down: place ${i + 1}`, onClick: () => move(t.id, i + 1) })}${h(Menu, { label: `More: place ${i + 1}`, icon: 'ellipsis', items: () => items(t) })}</p></li>`)}</ol>
-      ${b.waiting.length > open.value && html`<button type="button" class="btn small" onClick=${() => { open.value += 100; }}>Show ${Math.min(100, b.waiting.length - open.value)} more</button>`}`}
+        <p><span class="num">${i + 1}</span><b>${t.name || say('A picture')}</b><span class="what">${t.prompt}</span><span class="num">${t.estimate?.amount_micro_usd ? `~${money(t.estimate.amount_micro_usd)}` : ''}</span>
+        ${h(Tool, { icon: 'arrow-up', label: say('Up: place {0}', i + 1), onClick: () => move(t.id, i - 1) })}${h(Tool, { icon: 'arrow-down', label: say('Down: place {0}', i + 1), onClick: () => move(t.id, i + 1) })}${h(Menu, { label: say('More: place {0}', i + 1), icon: 'ellipsis', items: () => items(t) })}</p></li>`)}</ol>
+      ${b.waiting.length > open.value && html`<button type="button" class="btn small" onClick=${() => { open.value += 100; }}>${say('Show {0} more', Math.min(100, b.waiting.length - open.value))}</button>`}`}
   </section>`;
 }

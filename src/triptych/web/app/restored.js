@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { trying } from './actions.js';
 import { call } from './api.js';
-import { Remark, h, html } from './ui.js';
+import { Remark, h, html, say } from './ui.js';
 import * as s from './state.js';
 /** @import { Picture, Tile } from './types' */
 
@@ -17,8 +17,8 @@ function One({ tile, image }) {
     const made = await call('PUT', `/api/images/${image.id}/restored`, { unrestored: !of.unrestored }), known = s.findTile(tile.id);
     if (known) known.value = { ...known.peek(), ...made };
   });
-  return html`<section><h3>Outside your mask</h3><p>${of.words}.${of.unrestored ? ' The unrestored picture is shown.' : ''}</p>
-    ${map.value && of.heat && html`<figure class="heat"><img src=${image.url} alt="" /><img src=${of.heat} alt="Where it had changed: amber a little, red a lot" /></figure>`}
-    <p class="next">${of.choice && html`<button type="button" class="btn small" onClick=${use}>${of.unrestored ? 'Use restored' : 'Use unrestored'}</button>`}${of.heat && html`<button type="button" class="btn small" aria-pressed=${map.value} onClick=${() => { map.value = !map.value; }}>Heat map</button>`}</p>
+  return html`<section><h3>${say('Outside your mask')}</h3><p>${say(of.words)}.${of.unrestored ? ` ${say('The unrestored picture is shown.')}` : ''}</p>
+    ${map.value && of.heat && html`<figure class="heat"><img src=${image.url} alt="" /><img src=${of.heat} alt=${say('Where it had changed: amber a little, red a lot')} /></figure>`}
+    <p class="next">${of.choice && html`<button type="button" class="btn small" onClick=${use}>${of.unrestored ? say('Use restored') : say('Use unrestored')}</button>`}${of.heat && html`<button type="button" class="btn small" aria-pressed=${map.value} onClick=${() => { map.value = !map.value; }}>${say('Heat map')}</button>`}</p>
     ${h(Remark, { of: s.problems.value[tile.id] })}</section>`;
 }

@@ -2,7 +2,7 @@
 /** Everything the page knows, as signals, and the one stream that changes it. Components read here; `actions.js` asks. */
 import { batch, computed, effect, signal } from '@preact/signals';
 import { call, useSession } from './api.js';
-import { toast } from './ui.js';
+import { say } from './ui.js';
 
 /** @import { Cost, Tile, TileSignal, Row, Model, Provider, Spend, Ref, Plan, Mark, Problem } from './types' */
 
@@ -41,7 +41,6 @@ export const over = signal('');                                            // wh
 export const online = signal(true);
 export const sample = signal('');                                           // the row that the painters drew for a start, or `offer`
 export const stale = signal(false);                                        // a part of this page is gone: only a reload helps
-export const now = signal(Date.now());
 export const said = signal('');
 export const problems = signal(/** @type {Record<string, Problem>} */ ({}));
 export const letters = signal(local.letters !== 'off');             // single-key shortcuts can be switched off
@@ -55,24 +54,42 @@ export function meant(name) {
 
 /** The tries before this one, the latest first. @param {Tile} t @returns {Tile[]} */
 export function earlier({ retry_of }) {
-  const before = findTile(retry_of)?.peek();
+  const before = retry_of && findTile(retry_of)?.peek();
   return before ? [before, ...earlier(before)] : /** @type {Tile[]} */ ([]);
 }
 
 const first = (/** @type {Tile} */ t) => earlier(t).at(-1) ?? t;
 const hash = (/** @type {string} */ id) => [...id].reduce((n, c) => Math.imul(n ^ c.charCodeAt(0), 16777619), 5) >>> 0;
 
+/** A list that stays the same one while its parts do: who reads it is drawn anew for a change, and not for every event.
+ * @template T @param {() => T[]} make */
+export function steady(make) {
+  let was = /** @type {T[]} */ ([]);
+  return computed(() => { const now = make(); return was = now.length === was.length && now.every((x, i) => x === was[i]) ? was : now; });
+}
+
+const MOVING = ['preview', 'progress', 'eta_s'];
+/** A tile, and `still`: the same one while only these change. @param {any} t @returns {TileSignal} */
+export function place(t) {
+  const tile = /** @type {any} */ (signal(t));
+  tile.still = computed(() => { const now = tile.value; return t = Object.keys(now).every(k => now[k] === t[k] || MOVING.includes(k) && now[k] !== null && t[k] !== null) ? t : now; });
+  return tile;
+}
+
 /** Tiles in the order shown: by place, a new try where the one before it stood unless that one has a picture.
  * @param {Row} row */
-export function shown(row) {
-  const all = row.tiles.value, replaced = new Set(all.map(t => t.value.retry_of));
-  return all.map((t, i) => ({ t, i, place: first(t.value).position }))
+export const shown = row => row.order.value;
+/** @param {Row} row */
+function order(row) {
+  const all = row.tiles.value, replaced = new Set(all.map(t => t.still.value.retry_of));
+  return all.map((t, i) => ({ t, i, place: first(t.still.value).position }))
     .sort((a, b) => (row.settings?.blind ? hash(first(a.t.value).id) - hash(first(b.t.value).id) : a.place - b.place) || a.i - b.i).map(x => x.t)
-    .filter(t => t.value.state === 'done' || !replaced.has(t.value.id));
+    .filter(t => t.still.value.state === 'done' || !replaced.has(t.peek().id));
 }
 
 /** Whether it is hidden who made the pictures of a row. */
-export const veiled = (/** @type {string} */ run) => Boolean(findRow(run)?.veiled);
+export const veiled = (/** @type {string} */ run) => veils.value.includes(run);
+const veils = steady(() => rows.value.filter(r => r.veiled).map(r => r.id));
 export const lazy = signal(/** @type {typeof import('./caption.js') | null} */ (null));
 /** A tile as it may be seen. @param {Tile} t @param {number} i */
 export const open = (t, i) => veiled(t.run) ? lazy.value?.veil(t, i) ?? { ...t, name: '', maker: '', images: [] } : t;
@@ -83,7 +100,11 @@ export const findTile = id => { for (const r of rows.value) for (const t of r.ti
 export const findRow = id => rows.value.find(r => r.id === id);
 
 /** @param {any} run @returns {Row} */
-const row = run => ({ ...run, notes: run.notes ?? [], tiles: signal(run.tiles.map((/** @type {Tile} */ t) => signal(t))) });
+const row = run => {
+  const made = { ...run, notes: run.notes ?? [], tiles: signal(run.tiles.map(place)) };
+  made.order = steady(() => order(made));
+  return made;
+};
 
 /** A row that is here keeps its signals, so nothing is drawn anew without need. @param {any[]} runs newest first */
 export function merge(runs) {
@@ -102,13 +123,14 @@ export function merge(runs) {
 function change(known, update) {
   const tile = known.tiles.peek().find(t => t.peek().id === update.id);
   if (!tile) {
-    if (update.model) known.tiles.value = [...known.tiles.peek(), signal(/** @type {Tile} */ (update))];
-    else call('GET', `/api/runs/${known.id}`).then(run => merge([run])).catch(() => {});
+    if (update.model) known.tiles.value = [...known.tiles.peek(), place(update)];
+    else import('./live.js').then(m => m.read(known.id));
     return;
   }
-  const was = tile.peek();
+  const was = tile.peek(), over = FINAL.has(was.state);
+  if (over && update.state && !FINAL.has(update.state)) return;   // said late
   tile.value = { ...was, ...update };
-  if (!FINAL.has(was.state) && FINAL.has(tile.peek().state)) import('./spoken.js').then(m => m.finished(tile.peek()));
+  if (!over && FINAL.has(tile.peek().state)) import('./spoken.js').then(m => m.finished(tile.peek()));
 }
 
 let version = '';
@@ -133,19 +155,16 @@ let stream = /** @type {{ from(id: number): void } | null} */ (null), since = 0;
 
 export async function reload() {
   const state = await call('GET', '/api/state');
-  load(state);
   since = state.since;
   stream?.from(since);
+  load(state);
 }
 
 export function start() {
   const boot = JSON.parse(document.getElementById('boot')?.textContent ?? '{}');
   load(boot);
   since = boot.since ?? 0;
-  import('./live.js').then(m => { stream = m.live(since, HANDLERS, connected); });
-  setInterval(() => {
-    if (!document.hidden && rows.peek().some(r => r.tiles.peek().some(t => !FINAL.has(t.peek().state)))) now.value = Date.now();
-  }, 500);
+  import('./live.js').then(m => { stream = m.live(since, HANDLERS); });
   effect(() => { tab.draft = text.value; });
   addEventListener('popstate', () => { path.value = location.pathname; });
 }
@@ -160,29 +179,19 @@ const HANDLERS = /** @type {Record<string, (data: any) => void>} */ ({
   reset: () => { reload().catch(() => { online.value = false; }); },
 });
 
-let late = 0;
-/** A short break is not worth a word. @param {boolean} up */
-function connected(up) {
-  if (!up) { late ||= setTimeout(() => { online.value = document.hidden; }, 1200); return; }
-  clearTimeout(late);
-  late = 0;
-  if (!online.peek()) toast('Connected again. This page is up to date.');
-  online.value = true;
-}
-
 /** @param {string} to */
 export function go(to) {
   const [where, part] = to.split('#');
   if (location.pathname !== where || part) history.pushState(null, '', to);
   path.value = where;
-  document.title = `${title} · Triptych`;
+  document.title = `${say(title.value)} · Triptych`;
 }
 
 /** Why a model cannot do this job, or null: the plan's word, else its card's. @param {Model} m @param {string} [name] */
 export function cannot(m, name = m.id) {
   const said = plan.value?.per_model[name], of = said?.references;
-  if (said) return !said.ok ? said.reason ?? 'cannot do this' : of?.undecided ? `takes ${of.takes} of ${of.fates.length} pictures` : null;
+  if (said) return !said.ok ? say(said.reason ?? 'cannot do this') : of?.undecided ? say('takes {0} of {1} pictures', of.takes, of.fates.length) : null;
   const pictures = refs.value.length, able = m.capabilities ?? {};
-  if (pictures && !able.operations?.includes('edit')) return 'takes no pictures';
-  return pictures > (able.max_input_images ?? Infinity) ? `takes at most ${able.max_input_images} pictures` : null;
+  if (pictures && !able.operations?.includes('edit')) return say('takes no pictures');
+  return pictures > (able.max_input_images ?? Infinity) ? say('takes at most {0} pictures', able.max_input_images) : null;
 }

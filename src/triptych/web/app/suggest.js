@@ -4,7 +4,7 @@ import { signal } from '@preact/signals';
 import * as act from './actions.js';
 import { money } from './format.js';
 import * as s from './state.js';
-import { html } from './ui.js';
+import { html, say } from './ui.js';
 
 /** Name, an example of a value, what it does. What a model does with it is said by the plan. */
 const PARAMETERS = [
@@ -40,13 +40,17 @@ const parameters = (word, length) => PARAMETERS.filter(([name]) => name.startsWi
   name: `--${name}${value && ` ${value}`}`, note, take: () => put(length, `--${name}${value ? ' ' : ''}`),
 }));
 
+/** A text that may name models. The word that is being written is no name yet, also where the plan has read it as one. */
+const NAMES = /(--|—|–)m|(^|\s)@(?!img\d)\w/i;
+
 /** @param {string} word @param {number} length @returns {Offer[]} */
 function things(word, length) {
   const pictures = s.refs.value.map((_, i) => `@img${i + 1}`).filter(n => n.slice(1).startsWith(word))
-    .map(name => ({ name, note: 'a picture that goes along', take: () => put(length, name) }));
+    .map(name => ({ name, note: say('a picture that goes along'), take: () => put(length, name) }));
+  const end = box?.selectionStart ?? 0, by = NAMES.test(`${box?.value.slice(0, end - length)}${box?.value.slice(end)}`) ? s.chosen.value : s.selected.value;
   const models = s.models.value.filter(m => ['ready', 'limited'].includes(m.state) && `${m.id} ${m.name} ${m.maker}`.toLowerCase().includes(word)).map(m => {
-    const on = s.chosen.value.some(name => s.meant(name) === m);
-    return { name: m.name, note: `${on ? 'take out' : 'add'} · ${m.free ? 'free' : m.price_micro_usd === null ? 'price unknown' : money(m.price_micro_usd)}`, take: () => { put(length, ''); act.pick(m.id, !on); } };
+    const on = by.some(name => s.meant(name) === m);
+    return { name: m.name, note: `${on ? say('take out') : say('add')} · ${m.free ? say('free') : m.price_micro_usd === null ? say('price unknown') : money(m.price_micro_usd)}`, take: () => { put(length, ''); if (!NAMES.test(s.text.peek())) s.named.value = null; act.pick(m.id, !on); } };
   });
   return [...pictures, ...models];
 }
@@ -57,7 +61,7 @@ function put(length, by) {
   const end = box.selectionStart, start = end - length, el = box;
   s.text.value = el.value.slice(0, start) + by + el.value.slice(end);
   shut();
-  requestAnimationFrame(() => { el.focus(); el.setSelectionRange(start + by.length, start + by.length); });
+  queueMicrotask(() => { el.focus(); el.setSelectionRange(start + by.length, start + by.length); });   // before the next key
 }
 
 /** True when the key was for the box. @param {KeyboardEvent} e */
@@ -82,8 +86,8 @@ export function Suggestions() {
   if (list.length) box?.setAttribute('aria-activedescendant', `offer-${at.value}`); else box?.removeAttribute('aria-activedescendant');
   if (!list.length) return null;
   requestAnimationFrame(() => document.getElementById(`offer-${at.peek()}`)?.scrollIntoView({ block: 'nearest' }));
-  return html`<ul class="offers" id="suggestions" role="listbox" aria-label="Suggestions">${list.map((o, i) => html`<li role="option" id=${`offer-${i}`} aria-selected=${i === at.value}
-    onPointerDown=${e => e.preventDefault()} onClick=${o.take}><span class="num">${o.name}</span><small>${o.note}</small></li>`)}</ul>`;
+  return html`<ul class="offers" id="suggestions" role="listbox" aria-label=${say('Suggestions')}>${list.map((o, i) => html`<li role="option" id=${`offer-${i}`} aria-selected=${i === at.value}
+    onPointerDown=${e => e.preventDefault()} onClick=${o.take}><span class="num">${o.name}</span><small>${say(o.note)}</small></li>`)}</ul>`;
 }
 
 let back = -1, draft = '', last = '';

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { trying } from './actions.js';
 import { call } from './api.js';
-import { html } from './ui.js';
+import { html, say } from './ui.js';
 /** @import { Signal } from '@preact/signals' */
 /** @typedef {{ tile: string, picture: string, thumb: string, prompt: string, name: string, remembers: string | null }} Turn */
 
@@ -18,4 +18,4 @@ export function useTurns(picture, on) {
 }
 
 /** @param {{ turns: Turn[] }} props */
-export const Turns = ({ turns }) => html`<ol class="turns" aria-label="The conversation so far" tabindex="0">${turns.map((t, i) => html`<li key=${t.picture}><img src=${t.thumb} alt=${`Picture of turn ${i + 1}`} /><p><span class="num">${i + 1}</span> <b>${t.name}</b></p><p class="said" title=${t.prompt}>${t.prompt}</p></li>`)}</ol>`;
+export const Turns = ({ turns }) => html`<ol class="turns" aria-label=${say('The conversation so far')} tabindex="0">${turns.map((t, i) => html`<li key=${t.picture}><img src=${t.thumb} alt=${say('Picture of turn {0}', i + 1)} /><p><span class="num">${i + 1}</span> <b>${t.name}</b></p><p class="said" title=${t.prompt}>${t.prompt}</p></li>`)}</ol>`;

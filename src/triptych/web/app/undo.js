@@ -1,10 +1,11 @@
 // @ts-check
-/** What was done and can be taken back, the latest last: for the key, and for the button of a toast. */
-import { said } from './state.js';
+/** What was done and can be taken back, the latest last: for the key, for the button of a toast and for the list of notices. */
+import { announce } from './spoken.js';
 import { say, toast } from './ui.js';
+/** @import { Action } from './types' */
 
 const MOST = 50;
-/** @typedef {{ text: string, back: () => unknown }} Step */
+/** `told` is where it is said, which ends there what it offers. @typedef {{ text: string, back: (latest: boolean) => unknown, told: Promise<() => void> }} Step */
 let steps = /** @type {Step[]} */ ([]);
 let underWay = /** @type {Promise<unknown>} */ (Promise.resolve());
 
@@ -15,24 +16,28 @@ export function during(work) {
   return work;
 }
 
-/** Notes what was just done. @param {string} text what it was, in words @param {() => unknown} back takes it back
- * @param {boolean} [quiet] without a toast: it is seen where it happened */
+/** Notes what was just done. @param {string} text what it was, in words @param {(latest: boolean) => unknown} back takes it back; `latest`
+ * where nothing was done since
+ * @param {boolean} [quiet] without a toast, only on the list of notices: it is seen where it happened */
 export function done(text, back, quiet = false) {
-  const step = { text, back };
+  const action = /** @type {Action} */ ({ name: say('Undo'), undo: true, run: () => { take(step); } });
+  if (quiet) announce(text);
+  const step = /** @type {Step} */ ({ text, back, told: quiet ? import('./toast.js').then(m => m.note(text, action)) : toast(text, action) });
   steps = [...steps.slice(1 - MOST), step];
-  if (quiet) said.value = text; else toast(text, { name: say('Undo'), run: () => { take(step); } });
 }
 
 /** Takes back what was done last. */
 export async function undo() {
   await underWay;
   const last = steps.at(-1);
-  if (last) { take(last); said.value = say('Undone: {0}', last.text); } else toast(say('There is nothing to undo.'));
+  if (last) { take(last); announce(say('Undone: {0}', last.text)); } else toast(say('There is nothing to undo.'));
 }
 
 /** @param {Step} step */
 function take(step) {
   if (!steps.includes(step)) return;
+  const latest = steps.at(-1) === step;
   steps = steps.filter(x => x !== step);
-  step.back();
+  step.told.then(over => over(), () => {});
+  during(Promise.resolve(step.back(latest)));          // the next one that is taken back waits for it
 }

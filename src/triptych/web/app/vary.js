@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { Ask, during, openBench, send, useAsk, useProposed } from './bench.js';
 import * as s from './state.js';
-import { Tool, h, html } from './ui.js';
+import { Tool, h, html, say } from './ui.js';
 /** @import { Picture, Tile } from './types' */
 
 const HOW = [['vary_subtle', 'Subtle'], ['vary_strong', 'Strong']];
@@ -19,11 +19,11 @@ function Vary({ image, tile, close }) {
     if (await send(ask, image, tile, { images: [{ sha256: image.sha256, role: 'edit' }], n: many.peek() })) close(false);
   });
   return html`<div class="bench">
-    <header><h2 id="edit-h">Vary ${s.veiled(tile.run) ? 'a picture' : `${tile.name}’s picture`}</h2><span class="sub">The text below is all that is sent beside the picture.</span>${h(Tool, { icon: 'x', label: 'Close', onClick: () => close(false) })}</header>
-    <div class="tools" role="toolbar" aria-label="Variation">
-      <div class="seg" role="group" aria-label="How far">${HOW.map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${how.value === id} onClick=${() => { how.value = id; }}>${name}</button>`)}</div>
-      <label>Pictures per model <select value=${many.value} onChange=${(/** @type {any} */ e) => { many.value = Number(e.currentTarget.value); }}>${[1, 2, 3, 4].map(n => html`<option key=${n} value=${n} selected=${n === many.value}>${n}</option>`)}</select></label>
+    <header><h2 id="edit-h">${s.veiled(tile.run) ? say('Vary a picture') : say('Vary {0}’s picture', tile.name)}</h2><span class="sub">${say('The text below is all that is sent beside the picture.')}</span>${h(Tool, { icon: 'x', label: say('Close'), onClick: () => close(false) })}</header>
+    <div class="tools" role="toolbar" aria-label=${say('Variation')}>
+      <div class="seg" role="group" aria-label=${say('How far')}>${HOW.map(([id, name]) => html`<button type="button" key=${id} aria-pressed=${how.value === id} onClick=${() => { how.value = id; }}>${say(name)}</button>`)}</div>
+      <label>${say('Pictures per model')} <select value=${many.value} onChange=${(/** @type {any} */ e) => { many.value = Number(e.currentTarget.value); }}>${[1, 2, 3, 4].map(n => html`<option key=${n} value=${n} selected=${n === many.value}>${n}</option>`)}</select></label>
     </div>
     <div class="placing still"><img src=${image.url} alt=${tile.prompt.slice(0, 120)} /></div>
-    ${h(Ask, { ask, label: 'How it should vary', hint: 'How should it vary?', button: 'Make variations', icon: 'images', count: many.value, launch })}</div>`;
+    ${h(Ask, { ask, label: say('How it should vary'), hint: say('How should it vary?'), button: say('Make variations'), icon: 'images', count: many.value, launch })}</div>`;
 }

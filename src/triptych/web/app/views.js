@@ -1,16 +1,17 @@
 // @ts-check
 /** Every view but the studio, each with its module and its sheet, by the first part of its address. */
 import * as s from './state.js';
-import { h, html, later, styled } from './ui.js';
+import { h, html, later, say, styled } from './ui.js';
 
 /** @param {() => Promise<any>} load @param {string} name @param {...string} sheets */
 const view = (load, name, ...sheets) => later(() => Promise.all([load(), ...['views', ...sheets].map(styled)]).then(([m]) => m), name);
 
 const VIEWS = /** @type {Record<string, any>} */ ({
   gallery: view(() => import('./gallery.js'), 'Gallery', 'gallery'),
-  models: view(() => import('./models.js'), 'Models'),
+  models: view(() => import('./models.js'), 'Models', 'models'),
   router: view(() => import('./router.js'), 'Router', 'router'),
   drift: view(() => import('./drift.js'), 'Drift', 'drift'),
+  network: view(() => import('./network.js'), 'Network', 'network'),
   queue: view(() => import('./queue.js'), 'Queue', 'queue'),
   ranking: view(() => import('./ranking.js'), 'Ranking', 'ranking'),
   lineage: view(() => import('./lineage.js'), 'Lineage', 'lineage'),
@@ -22,5 +23,5 @@ export const NAMES = ['studio', ...Object.keys(VIEWS).filter(name => name !== 'l
 
 export function View() {
   const found = VIEWS[s.view.value];
-  return found ? h(found, { key: s.view.value }) : html`<div class="scroll"><p class="sub">There is nothing at this address. <a href="/">Open the studio</a>.</p></div>`;
+  return found ? h(found, { key: s.view.value }) : html`<div class="scroll"><p class="sub">${say('There is nothing at this address.')} <a href="/">${say('Open the studio')}</a>.</p></div>`;
 }

@@ -5,9 +5,11 @@ import { trying } from './actions.js';
 import { call } from './api.js';
 import { count } from './format.js';
 import * as s from './state.js';
-import { toast } from './ui.js';
+import { say, toast } from './ui.js';
 
 export const arrived = signal(0);                        // grows with each that was kept
+/** What the stream said last of a kit: `version` null and no `votes` for one that is gone. */
+export const changed = signal(/** @type {{ id: string, version: number | null, votes: boolean } | null} */ (null));
 const MARK = /"triptych"\s*:\s*"votes\/1"/;
 
 /** Keeps what a client sent; says whose kit it is about. @param {Blob | string} what @param {string} [problem] where a refusal is shown */
@@ -16,7 +18,7 @@ export async function keepVotes(what, problem = 'toast') {
   if (!kept) return;
   const to = `/kit/${kept.kit}`;
   arrived.value++;
-  toast(`${kept.client || 'A client'}: ${count(kept.answers, 'answer')}.`, s.path.peek() === to ? undefined : { name: 'Open the kit', run: () => s.go(to) });
+  toast(`${kept.client || say('A client')}: ${count(kept.answers, 'answer')}.`, s.path.peek() === to ? undefined : { name: say('Open the kit'), run: () => s.go(to) });
 }
 
 const given = (/** @type {DataTransfer | null} */ d) => [...d?.items ?? []].some(i => i.kind === 'file' && i.type === 'application/json');

@@ -8,9 +8,9 @@ import { line, words } from './line.js';
 const LISTED = 40, SIDE = 1024, TEXT = 200;
 /** @type {Record<string, number>} */
 const SIDES = { 512: 512, 768: 768, '1k': 1024, '1.5k': 1536, '2k': 2048, '3k': 3072, '4k': 4096 };
-const SAID = ['n', 'size', 'aspect_ratio', 'resolution', 'quality', 'seed', 'background', 'output_format', 'output_compression', 'moderation', 'input_fidelity', 'previews'];
+const SAID = ['n', 'size', 'aspect_ratio', 'resolution', 'quality', 'seed', 'background', 'output_format', 'output_compression', 'moderation', 'input_fidelity', 'previews', 'task'];
 /** The user's own conditions as features of a decision, and what stands for none. @type {Record<string, any>} */
-const TERMS = { lane_floor: null, max_price_micro_usd: null, other_models: false, no_training: false, max_retention_days: null, regions: [] };
+const TERMS = { lane_floor: null, max_price_micro_usd: null, other_models: false, no_training: false, max_retention_days: null, regions: [], no_community: false };
 
 /** The first bytes of a text, as a receipt has them. @param {any} value */
 function cut(value) {
@@ -60,7 +60,7 @@ export function askedLine({ asked = null, decision, inputs: listed }) {
     ['quality', asked.quality || 'auto', cut(of(features, 'quality', 'auto'))]];
   if (inputs.length < LISTED) {
     const masks = inputs.filter(one => one.role === 'mask').length, pictures = inputs.length - masks;
-    found.push(['input_images', pictures, of(features, 'input_images', 0)], ['mask', masks > 0, of(features, 'mask', false)], ['operation', pictures ? 'edit' : 'generate', features.operation]);
+    found.push(['input_images', pictures, of(features, 'input_images', 0)], ['mask', masks > 0, of(features, 'mask', false)], ['operation', asked.task || (pictures ? 'edit' : 'generate'), features.operation]);
   }
   const wrong = found.filter(([, is, decided]) => !alike(is, decided)).map(([name, is, decided]) => `${name} ${say(is)} and not ${say(decided)}`);
   if (wrong.length) return line('asked', 'FALSE', `It was decided about something else than was asked for: ${wrong.join('; ')}.`);
@@ -81,7 +81,7 @@ function megapixels({ size = null, resolution = null }) {
  * @param {Record<string, any>} payload @param {Given | null | undefined} opening */
 export function requestLine(payload, opening) {
   if (opening == null) return line('request', 'not checked', 'What was asked for: its owner can open it with --opening.');
-  let salt = null, kept = null;
+  let salt = /** @type {Uint8Array | null} */ (null), kept = /** @type {string | null} */ (null);
   try {
     const raw = parse(opening);
     salt = isObject(raw) && typeof raw.salt === 'string' ? unhex(raw.salt) : null;

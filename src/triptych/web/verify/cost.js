@@ -97,7 +97,7 @@ function sheet(card, ask) {
   /** @type {Record<string, string | null>} */
   const settings = {
     resolution: chooseResolution(caps, ask) || caps.default_resolution, size: size && `${size.width}x${size.height}`, quality,
-    operation: ask.inputs ? 'edit' : 'generate', background: ask.background || 'auto', max_megapixels: size && String(size.width * size.height),
+    operation: ask.task || (ask.inputs ? 'edit' : 'generate'), background: ask.background || 'auto', max_megapixels: size && String(size.width * size.height),
   };
   return { size, rate: (/** @type {string} */ unit) => rateOf(card, unit, settings) };
 }

@@ -23,11 +23,12 @@ export function decide(policy, snapshot, features, nonce) {
   const out = [];
   /** @type {Runner[]} */
   const able = [];
+  const letIn = chance(policy.id, nonce, 'newcomers') < 2n ** 64n / 20n;
   for (const state of snapshot.endpoints) {
     const far = distance(features.model, state, pinned);
     const refused = far > 0 && !others ? ['other_model'] : refusal(policy, snapshot, state, features);
     if (refused) out.push(candidate(state, refused[0], { detail: refused[1] ?? null }));
-    else able.push(runner(policy, state, [far, Number(features.model === AUTO && !state.is_ai)], nonce));
+    else able.push(runner(policy, state, [far, Number(features.model === AUTO && !state.is_ai), late(state, features, letIn)], nonce));
   }
   const ordered = groups(able).flatMap(group => within(policy, group));
   return [...ordered.map((r, rank) => placed(policy, rank, r)), ...out.sort((a, b) => byCodePoint(a.endpoint, b.endpoint))];
@@ -40,6 +41,12 @@ export const order = candidates => candidates.filter(c => c.rank >= 0).sort((a, 
 function distance(model, state, pinned) {
   if (pinned !== null) return state.endpoint === model ? 0 : state.family === pinned ? 1 : 2;
   return model === AUTO || model === state.family ? 0 : 2;
+}
+
+/** How far behind an endpoint stands as a newcomer. @param {any} state @param {any} features @param {boolean} letIn */
+function late(state, features, letIn) {
+  if (state.newcomer === null || state.endpoint === features.model) return 0;
+  return state.newcomer ? 2 : Number(!letIn);
 }
 
 /** Why an endpoint is out, with the path of the filter that it fails, or null. @param {any} policy @param {any} snapshot @param {any} state @param {any} features */
@@ -58,6 +65,7 @@ function exclusion(state, f) {
   /** @type {[boolean, string][]} */
   const rules = [
     [f.lane_floor !== null && LANES.indexOf(state.lane) > LANES.indexOf(f.lane_floor), 'lane_floor'],
+    [f.no_community && state.lane === 'community', 'no_community'],
     [f.no_training && state.training !== 'no', 'data_training'],
     [days !== null && (state.retention_days === null || state.retention_days > days), 'data_retention'],
     [f.regions.length > 0 && !f.regions.includes(state.region), 'data_region'],
@@ -142,7 +150,7 @@ function tieKey(tie, { draw, state }) {
 }
 
 /** @param {any} policy @param {number} rank @param {Runner} runner */
-const placed = (policy, rank, { state, points, taste }) => candidate(state, rank ? 'ranked_lower' : 'picked', {
+const placed = (policy, rank, { state, group, points, taste }) => candidate(state, !rank ? 'picked' : group[2] ? 'probation' : 'ranked_lower', {
   rank: !rank || policy.fallback.same_model ? rank : -1, points: Number(points), taste: taste === null ? null : Number(taste),
 });
 

@@ -2,7 +2,8 @@
 /** Filters as data: which fields there are, and whether a filter holds. Like triptych.router.filters. */
 
 export const LANES = ['local', 'pinned', 'attested', 'community', 'commercial'];
-export const OPERATIONS = ['generate', 'edit'];
+export const TASKS = ['upscale', 'remove_background'];
+export const OPERATIONS = ['generate', 'edit', ...TASKS];
 export const BREAKERS = ['closed', 'open', 'half_open'];
 
 const EQUAL = ['eq', 'ne', 'in', 'not_in', 'known'];

@@ -1,5 +1,5 @@
 // @ts-check
-/** The picture files of a receipt, also those that were given content credentials (C2PA) when they were taken home. Like
+/** The picture files of a receipt, also those that got content credentials (C2PA) or a recipe when they were taken home. Like
  * triptych.network.check_images and triptych.imaging.bare. */
 import { bytes, digest, joined } from './bytes.js';
 import { counted, line, words } from './line.js';
@@ -24,9 +24,9 @@ export function imageLines(payload, given) {
       continue;
     }
     seen.add(found.of ?? found.picture.sha256);
-    const wrong = unlike(data, whole || stated.has(without) ? left : null, found.picture), how = whole ? '' : ', once its content credentials are taken out';
+    const wrong = unlike(data, whole || stated.has(without) ? left : null, found.picture), how = whole ? '' : takenOut(data);
     lines.push(line(`image ${name}`, wrong ? 'FALSE' : 'proved', wrong ?? `It is ${found.of ? `output ${found.place} as it came from the model` : `${found.kind} ${found.place}`}, byte for byte${how}.`));
-    if (spans(data).length) lines.push(line(`credentials ${name}`, 'not checked', 'The file has content credentials: they are not read here.'));
+    if (spans(data).some(([what]) => what === 'credentials')) lines.push(line(`credentials ${name}`, 'not checked', 'The file has content credentials: they are not read here.'));
   }
   const missing = [...stated].filter(([hash, { kind }]) => kind === 'output' && !seen.has(hash)).length;
   if (missing) lines.push(line('images', 'not checked', `${counted(missing, 'picture of the receipt was', 'pictures of the receipt were')} not given.`));
@@ -46,7 +46,9 @@ function unlike(data, whole, picture) {
   }
 }
 
-const PNG = '\x89PNG\r\n\x1a\n';
+const PNG = '\x89PNG\r\n\x1a\n', PNG_RECIPE = 'Triptych recipe\0', JPEG_RECIPE = 'Triptych recipe: ';
+/** @type {Map<string, Span[0]>} */
+const WEBP = new Map([['C2PA', 'credentials'], ['TRPR', 'recipe']]);
 const C2PA_BOX = '\x63\x32\x70\x61\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71';   // its type, in the description box of ISO 19566-5
 
 /** @param {Uint8Array} data @param {number} from @param {number} to */
@@ -58,12 +60,14 @@ function number(data, at, count, little) {
   return (little ? part.reverse() : part).reduce((sum, b) => sum * 256 + b, 0);
 }
 
-/** The file without its C2PA manifest store (C2PA specification 2.2, appendix A.3); the same bytes when it has none. @param {Uint8Array} data */
+/** @typedef {['credentials' | 'recipe', number, number]} Span what it is, from byte, to byte */
+
+/** The file without its C2PA manifest store (C2PA specification 2.2, appendix A.3) and its recipe; the same bytes when it has neither. @param {Uint8Array} data */
 export function bare(data) {
   const found = spans(data), parts = [];
   if (!found.length) return data;
   let place = 0, gone = 0;
-  for (const [start, end] of found) {
+  for (const [, start, end] of found) {
     parts.push(data.subarray(place, start));
     place = end;
     gone += end - start;
@@ -73,7 +77,14 @@ export function bare(data) {
   return left;
 }
 
-/** Where the manifest store of a PNG, JPEG or WebP stands: from byte, to byte. @param {Uint8Array} data @returns {[number, number][]} */
+/** In words what `bare` takes out of the file, which has something of it. @param {Uint8Array} data */
+function takenOut(data) {
+  const found = new Set(spans(data).map(([what]) => what));
+  if (found.size === 2) return ', once its content credentials and its recipe are taken out';
+  return found.has('recipe') ? ', once its recipe is taken out' : ', once its content credentials are taken out';
+}
+
+/** Where they stand in a PNG, JPEG or WebP, in the order of the file. @param {Uint8Array} data @returns {Span[]} */
 function spans(data) {
   if (word(data, 0, 8) === PNG) return inPng(data);
   if (word(data, 0, 4) === 'RIFF' && word(data, 8, 12) === 'WEBP') return inWebp(data);
@@ -82,11 +93,12 @@ function spans(data) {
 
 /** @param {Uint8Array} data */
 function inPng(data) {
-  /** @type {[number, number][]} */
+  /** @type {Span[]} */
   const found = [];
   for (let place = PNG.length; place + 12 <= data.length;) {
     const end = place + 12 + number(data, place, 4), kind = word(data, place + 4, place + 8);
-    if (kind === 'caBX' && end <= data.length) found.push([place, end]);
+    if (kind === 'caBX' && end <= data.length) found.push(['credentials', place, end]);
+    else if (kind === 'iTXt' && word(data, place + 8, place + 24) === PNG_RECIPE && end <= data.length) found.push(['recipe', place, end]);
     if (kind === 'IEND') break;
     place = end;
   }
@@ -95,11 +107,12 @@ function inPng(data) {
 
 /** @param {Uint8Array} data */
 function inWebp(data) {
-  /** @type {[number, number][]} */
+  /** @type {Span[]} */
   const found = [];
   for (let place = 12; place + 8 <= data.length;) {
     const size = number(data, place + 4, 4, true), end = place + 8 + size + size % 2;
-    if (word(data, place, place + 4) === 'C2PA' && place + 8 + size <= data.length) found.push([place, Math.min(end, data.length)]);
+    const what = WEBP.get(word(data, place, place + 4));
+    if (what && place + 8 + size <= data.length) found.push([what, place, Math.min(end, data.length)]);
     place = end;
   }
   return found;
@@ -107,14 +120,14 @@ function inWebp(data) {
 
 /** Segments of one box have its number in common; the first of them begins with the box's description. @param {Uint8Array} data */
 function inJpeg(data) {
-  /** @type {[number, number][]} */
+  /** @type {Span[]} */
   const found = [], ours = new Set();
   for (let place = 2; place + 4 <= data.length && data[place] === 0xff && data[place + 1] !== 0xda;) {
     const end = place + 2 + number(data, place + 2, 2), head = word(data, place + 4, place + 64);
     if (data[place + 1] === 0xeb && head.startsWith('JP') && end <= data.length) {
       if (head.includes(C2PA_BOX)) ours.add(head.slice(2, 4));
-      if (ours.has(head.slice(2, 4))) found.push([place, end]);
-    }
+      if (ours.has(head.slice(2, 4))) found.push(['credentials', place, end]);
+    } else if (data[place + 1] === 0xfe && head.startsWith(JPEG_RECIPE) && end <= data.length) found.push(['recipe', place, end]);
     place = Math.max(end, place + 4);
   }
   return found;

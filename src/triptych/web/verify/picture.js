@@ -98,7 +98,7 @@ function orientation(exif) {
 function png(d) {
   if (d.word(12, 4) !== 'IHDR') throw new Short();
   const size = { width: d.take(16, 4), height: d.take(20, 4) };
-  let frames = 1, exif = null, seen = false;
+  let frames = 1, exif = /** @type {Bytes | null} */ (null), seen = false;
   for (let at = 8; ;) {
     const length = d.take(at, 4), kind = d.word(at + 4, 4);
     if (at + 12 + length > d.length) throw new Short();
@@ -114,7 +114,7 @@ function png(d) {
 
 /** @param {Bytes} d @returns {Found} */
 function jpeg(d) {
-  let at = 2, exif = null;
+  let at = 2, exif = /** @type {Bytes | null} */ (null);
   for (;;) {
     while (d.take(at, 1) !== 0xff) at++;
     const marker = d.take(at + 1, 1);

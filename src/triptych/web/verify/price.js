@@ -6,7 +6,8 @@ import { Wrong, bytes, hex, hmac, joined, unhex } from './bytes.js';
 import { delivered, estimate, fromUsage, hasUnpriced } from './cost.js';
 import { feeLine } from './fee.js';
 import { isObject, isWhole, parse } from './json.js';
-import { orNull, text } from './kinds.js';
+import { TASKS } from './filters.js';
+import { orNull, text, word } from './kinds.js';
 import { line, usd, words } from './line.js';
 import { others } from './named.js';
 import { readPolicy } from './policy.js';
@@ -123,12 +124,12 @@ function paidCard(payload, catalogue) {
 function request(payload, opening, card) {
   const asked = isObject(payload.asked) ? payload.asked : {}, open = opened(payload, opening);
   if (open === null && Array.isArray(asked.options_for) && asked.options_for.includes(card.provider)) throw new Unknown('the request had options of this provider; give its opening.');
-  const said = open ?? asked, { n = null, size = null, aspect_ratio = null, resolution = null, quality = null, background = null } = said, options = open?.options || {};
+  const said = open ?? asked, { n = null, size = null, aspect_ratio = null, resolution = null, quality = null, background = null, task = null } = said, options = open?.options || {};
   const shapes = [sides(typeof size === 'string' ? size.toLowerCase() : size, 'x'), sides(typeof aspect_ratio === 'string' ? aspect_ratio.trim() : aspect_ratio, ':')];
-  const readable = (n === null || (isWhole(n) && n >= 1 && n <= MOST_N)) && [resolution, quality, background].every(orNull(text)) && isObject(options) && Object.values(options).every(isObject);
+  const readable = (n === null || (isWhole(n) && n >= 1 && n <= MOST_N)) && [resolution, quality, background].every(orNull(text)) && orNull(word(TASKS))(task) && isObject(options) && Object.values(options).every(isObject);
   if (!readable || shapes.includes(undefined)) throw new Unknown('what was asked cannot be read.');
   return {
-    n: n ?? 1, size: shapes[0] ?? null, aspect_ratio: shapes[1] ?? null, resolution, quality, background, options,
+    n: n ?? 1, size: shapes[0] ?? null, aspect_ratio: shapes[1] ?? null, resolution, quality, background, task, options,
     inputs: ownInputs(payload.inputs).filter(one => one.role !== 'mask').length,
   };
 }

@@ -21,7 +21,7 @@ const seconds = value => Array.isArray(value) && value.length === 2 && value.eve
 
 /** @type {Fields} */
 const RULE = {
-  multiple: [side, 1], min_side: [side, 64], max_side: [side, 4096], min_pixels: [within(0, MOST_SIDE ** 2), 0], max_pixels: [within(0, MOST_SIDE ** 2), 2 ** 26],
+  multiple: [side, 1], min_side: [side, 64], max_side: [side, 4096], max_short_side: [side, MOST_SIDE], min_pixels: [within(0, MOST_SIDE ** 2), 0], max_pixels: [within(0, MOST_SIDE ** 2), 2 ** 26],
   min_ratio: [real, 1 / 16], max_ratio: [real, 16],
 };
 /** @type {Fields} */
@@ -41,7 +41,7 @@ const CARD = {
 };
 const readCard = reader(CARD, 'a card'), readCaps = reader(CAPABILITIES, 'capabilities'), readRule = reader(RULE, 'a size rule'), readPrice = reader(PRICE, 'a price'), readFact = reader(FACT, 'a fact');
 
-/** @typedef {{ multiple: number, min_side: number, max_side: number, min_pixels: number, max_pixels: number, min_ratio: number, max_ratio: number }} Rule */
+/** @typedef {{ multiple: number, min_side: number, max_side: number, max_short_side: number, min_pixels: number, max_pixels: number, min_ratio: number, max_ratio: number }} Rule */
 /** @typedef {{ operations: string[], sizes: string[], size_rule: Rule | null, resolutions: string[], default_resolution: string | null, qualities: string[],
  *   default_quality: string | null, max_images_per_call: number, max_input_images: number, mask: boolean, pictures_option: string | null }} Capabilities */
 /** @typedef {{ unit: string, micro_usd_per_million: number, when: Record<string, string> }} PriceLine */
@@ -51,7 +51,7 @@ const readCard = reader(CARD, 'a card'), readCaps = reader(CAPABILITIES, 'capabi
 /** @param {any} raw @returns {Card} */
 function card(raw) {
   const read = readCard(raw), caps = readCaps(read.capabilities), rule = caps.size_rule === null ? null : readRule(caps.size_rule);
-  if (rule && (rule.min_side > rule.max_side || rule.min_pixels > rule.max_pixels || !(rule.min_ratio > 0 && rule.min_ratio <= rule.max_ratio && rule.max_ratio <= MOST_SIDE)))
+  if (rule && (rule.min_side > Math.min(rule.max_side, rule.max_short_side) || rule.min_pixels > rule.max_pixels || !(rule.min_ratio > 0 && rule.min_ratio <= rule.max_ratio && rule.max_ratio <= MOST_SIDE)))
     throw new Wrong('a size rule that allows nothing');
   return /** @type {any} */ ({ ...read, capabilities: { ...caps, size_rule: rule }, prices: read.prices.map(readPrice), policy: read.policy.map(readFact) });
 }

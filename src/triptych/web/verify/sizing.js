@@ -4,7 +4,7 @@
 /** @import { Capabilities, Rule } from './published.js' */
 /** @typedef {{ width: number, height: number }} Pair a size in pixels, or a ratio */
 /** @typedef {{ n: number, size: Pair | null, aspect_ratio: Pair | null, resolution: string | null, quality: string | null, background: string | null,
- *   inputs: number, options: Record<string, Record<string, any>> }} Ask what a price depends on; `inputs` are pictures without the mask */
+ *   inputs: number, task: string | null, options: Record<string, Record<string, any>> }} Ask what a price depends on; `inputs` are pictures without the mask */
 
 /** @type {Record<string, number>} */
 const SIDES = { 512: 512, 768: 768, '1k': 1024, '1.5k': 1536, '2k': 2048, '3k': 3072, '4k': 4096 };
@@ -41,6 +41,7 @@ function lowest(size) {
 /** Whether the rule takes this size as it is. @param {Rule} rule @param {Pair} size */
 function allowed(rule, { width, height }) {
   return width % rule.multiple === 0 && height % rule.multiple === 0 && Math.min(width, height) >= rule.min_side && Math.max(width, height) <= rule.max_side
+    && Math.min(width, height) <= rule.max_short_side
     && rule.min_pixels <= width * height && width * height <= rule.max_pixels && rule.min_ratio <= width / height && width / height <= rule.max_ratio;
 }
 
@@ -66,7 +67,8 @@ export function sizeWithin(rule, ratio, about) {
  * @param {Rule} rule @param {number} width @param {number} wanted */
 function heights(rule, width, wanted) {
   const step = rule.multiple, low = Math.max(rule.min_side, Math.ceil(rule.min_pixels / width), Math.ceil(width / rule.max_ratio));
-  const high = Math.min(rule.max_side, Math.floor(rule.max_pixels / width), Math.floor(width / rule.min_ratio)), near = Math.floor(wanted / step) * step;
+  const widest = width <= rule.max_short_side ? rule.max_side : Math.min(rule.max_side, rule.max_short_side);
+  const high = Math.min(widest, Math.floor(rule.max_pixels / width), Math.floor(width / rule.min_ratio)), near = Math.floor(wanted / step) * step;
   return [...new Set([near, near + step, Math.ceil(low / step) * step, Math.floor(high / step) * step])].filter(height => low <= height && height <= high);
 }
 

@@ -9,8 +9,8 @@ import { flag, list, orNull, reader, text, word } from './kinds.js';
 const FORMAT = 'triptych-snapshot/1';
 export const REASONS = [
   'picked', 'ranked_lower', 'other_model', 'no_key', 'disabled', 'operation_unsupported', 'mask_unsupported', 'too_many_inputs',
-  'size_unsupported', 'lane_floor', 'price_cap', 'unhealthy', 'retired', 'request_unsupported', 'price_unknown', 'policy_filter',
-  'data_training', 'data_retention', 'data_region',
+  'size_unsupported', 'lane_floor', 'no_community', 'price_cap', 'unhealthy', 'retired', 'request_unsupported', 'price_unknown', 'policy_filter',
+  'data_training', 'data_retention', 'data_region', 'probation',
 ];
 
 /** @type {Fields} */
@@ -20,14 +20,14 @@ const ENDPOINT = {
   latency_from: [orNull(word(['here', 'endpoint', 'card'])), null], p95_ms: [orNull(isWhole), null], peak_ms: [orNull(isWhole), null],
   success_per_mille: [orNull(isWhole), null], in_flight: [isWhole, 0], breaker: [word(BREAKERS), 'closed'], open_until_ms: [orNull(isWhole), null],
   training: [orNull(word(['no', 'yes'])), null], retention_days: [orNull(isWhole), null], region: [orNull(text), null],
-  taste: [orNull(isWhole), null], taste_sd: [orNull(isWhole), null],
+  taste: [orNull(isWhole), null], taste_sd: [orNull(isWhole), null], newcomer: [orNull(isWhole), null],
 };
 
 /** @type {Fields} */
 const FEATURES = {
   model: [text], operation: [word(OPERATIONS)], n: [isWhole, 1], megapixels_x100: [isWhole, 100], quality: [text, 'auto'], input_images: [isWhole, 0],
   mask: [flag, false], lane_floor: [orNull(word(LANES)), null], max_price_micro_usd: [orNull(isWhole), null], other_models: [flag, false],
-  no_training: [flag, false], max_retention_days: [orNull(isWhole), null], regions: [list(text), []],
+  no_training: [flag, false], max_retention_days: [orNull(isWhole), null], regions: [list(text), []], no_community: [flag, false],
 };
 
 /** @type {Fields} */

@@ -16,7 +16,7 @@ const TOLD = {
   state: [text], attempts_in_all: [isWhole], asked_ms: [orNull(isWhole), null], ended_ms: [orNull(isWhole), null], decisions: [isWhole, 1],
   attempts: [list(shape({ number: [isWhole], endpoint: [text], outcome: [word(['running', 'done', 'failed'])], upstream_id: [orNull(text), null], error: [orNull(ERROR), null], events: [orNull(EVENTS), null] }))],
   decision: [orNull(shape({
-    taken_ms: [isWhole], picked: [orNull(text), null], not_listed: [isWhole, 0], features: [shape({ n: [isWhole, 1], lane_floor: [LANE, null] }), {}],
+    taken_ms: [isWhole], picked: [orNull(text), null], not_listed: [isWhole, 0], features: [shape({ n: [isWhole, 1], lane_floor: [LANE, null], no_community: [flag, false] }), {}],
     candidates: [list(shape({ endpoint: [text], rank: [isWhole], reason: [text] }))],
   })), null],
   served: [orNull(shape({ endpoint: [text], lane: [LANE, null] })), null],
@@ -91,6 +91,7 @@ function servedBy(it) {
     wrong.push(`${served.endpoint} is said to have served it, and no attempt there ${done ? 'brought a picture' : 'was made'}`);
   const floor = it.decision?.features?.lane_floor ?? null, lane = it.lanes.get(served.endpoint);
   if (floor !== null && stated !== null && place(stated) > place(floor)) wrong.push(`it was served in the lane ${stated}, below the floor ${floor}`);
+  if (stated === 'community' && it.decision?.features?.no_community) wrong.push('it was served in the lane community, which was left out');
   if (stated !== null && lane !== undefined && it.decisions <= 1) {
     // Of several endpoints the lane is that of the one with the most readers.
     const all = [lane, ...it.brought.map(name => it.lanes.get(name)).filter(one => one !== undefined)];
