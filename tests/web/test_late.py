@@ -210,3 +210,20 @@ def test_a_key_right_after_the_palette_is_closed_is_heard(visit: Opener) -> None
     expect(page.get_by_role("dialog", name="Shortcuts")).to_be_visible()
     page.evaluate("new Promise(done => setTimeout(done, 100))")
     expect(page.get_by_role("dialog", name="Shortcuts")).to_be_visible()
+
+
+def test_the_palette_opens_again_right_after_it_is_closed(visit: Opener) -> None:
+    page = visit(runs=[("harbour", PAIR)])
+    expect(page.locator(".tile[data-state=done]")).to_have_count(2)
+    page.locator(".frame").first.focus()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog", name="Command palette")).to_be_visible()
+    # The next key comes before the browser has told of the end.
+    page.evaluate("""async () => { document.querySelector('dialog[open]').close(); await null;
+        document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true, bubbles: true, cancelable: true })); }""")
+    expect(page.get_by_role("dialog", name="Command palette")).to_be_visible()
+    page.evaluate("new Promise(done => setTimeout(done, 100))")
+    expect(page.get_by_role("dialog", name="Command palette")).to_be_visible()
+    page.keyboard.type("settings")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Settings")).to_be_visible()

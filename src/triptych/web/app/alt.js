@@ -1,10 +1,10 @@
 // @ts-check
 /** What a picture shows, in a person's own words: read out by screen readers, and put into exported sheets. */
 import { signal } from '@preact/signals';
-import { useLayoutEffect, useRef } from 'preact/hooks';
 import { trying } from './actions.js';
 import { call } from './api.js';
 import { alt, heard, marks, put } from './marks.js';
+import { useSheet } from './sheet.js';
 import * as s from './state.js';
 import { useTyped } from './typed.js';
 import { Tool, h, html, say, styled } from './ui.js';
@@ -24,9 +24,8 @@ export async function describe(tile, image) {
 
 /** The same words in a sheet of their own. @param {{ close: () => void }} props */
 export function AltSheet({ close }) {
-  const box = useRef(/** @type {HTMLDialogElement | null} */ (null)), of = about.value;
-  useLayoutEffect(() => { box.current?.showModal(); }, []);
-  return of && html`<dialog class="sheet settings" ref=${box} aria-label=${say('What it shows')} onClose=${close} onClick=${e => { if (e.target === box.current) box.current?.close(); }}>
+  const box = useSheet(close), of = about.value;
+  return of && html`<dialog class="sheet settings" ref=${box} aria-label=${say('What it shows')} onClick=${e => { if (e.target === box.current) box.current?.close(); }}>
     <header><img src=${of.image.thumb} alt="" width="72" />${h(Tool, { icon: 'x', label: say('Close'), onClick: () => box.current?.close() })}</header>
     ${h(AltText, { ...of, saved: () => box.current?.close() })}</dialog>`;
 }

@@ -1,11 +1,12 @@
 // @ts-check
 import { useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { trying } from './actions.js';
 import { call } from './api.js';
 import { spent } from './caption.js';
 import { money } from './format.js';
 import { choose, project } from './project.js';
+import { useSheet } from './sheet.js';
 import * as s from './state.js';
 import { Tool, h, html, say } from './ui.js';
 
@@ -19,9 +20,8 @@ const NAME = '[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}';
 /** The project of now, and the most to spend: a run or a day that would pass it is refused before anything is sent.
  * @param {{ close: () => void }} props */
 export function Caps({ close }) {
-  const box = useRef(/** @type {HTMLDialogElement | null} */ (null)), problem = s.problems.value.caps, caps = s.spend.value?.caps;
+  const box = useSheet(close), problem = s.problems.value.caps, caps = s.spend.value?.caps;
   const known = useSignal(/** @type {string[]} */ ([]));
-  useLayoutEffect(() => { box.current?.showModal(); }, []);
   useEffect(() => { call('GET', '/api/gallery/fields').then(a => { known.value = a.projects; }, () => {}); }, []);
   const save = async e => {
     e.preventDefault();
@@ -33,7 +33,7 @@ export function Caps({ close }) {
     box.current?.close();
   };
   const field = (/** @type {'run' | 'day'} */ name, /** @type {string} */ label) => html`<label class="field"><span>${label}</span><span class="money"><span aria-hidden="true">$</span><input name=${name} type="number" min="0" step="any" inputmode="decimal" placeholder=${say('no cap')} defaultValue=${caps?.[name] == null ? '' : caps[name] / 1e6} /></span></label>`;
-  return html`<dialog class="sheet caps" ref=${box} aria-labelledby="caps-h" onClose=${close}>
+  return html`<dialog class="sheet caps" ref=${box} aria-labelledby="caps-h">
     <header><h2 id="caps-h">${say('Project and spending caps')}</h2>${h(Tool, { icon: 'x', label: say('Close'), onClick: () => box.current?.close() })}</header>
     ${s.spend.value && h(Today, { today: s.spend.value.today })}
     <form onSubmit=${save}><label class="field"><span>${say('Project')}</span><input name="project" type="text" list="known-projects" maxlength="64" pattern=${NAME} title=${say('Letters, digits, dots, dashes and underscores')} placeholder=${say('no project')} autocomplete="off" spellcheck="false" defaultValue=${project.value} /></label>

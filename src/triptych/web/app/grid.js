@@ -7,6 +7,7 @@ import { call } from './api.js';
 import { coded } from './coded.js';
 import { price, usually } from './amounts.js';
 import { count, money } from './format.js';
+import { useSheet } from './sheet.js';
 import * as s from './state.js';
 import { Remark, Tool, h, html, say } from './ui.js';
 
@@ -49,9 +50,9 @@ function body() {
 
 /** @param {{ close: () => void }} props */
 export function Grid({ close }) {
-  const box = useRef(/** @type {HTMLDialogElement | null} */ (null)), plan = useSignal(/** @type {any} */ (null)), why = useSignal(''), busy = useSignal(false), z = useSignal(0), toPrompt = useRef(false);
+  const box = useSheet(() => { close(); if (toPrompt.current) act.focusPrompt(); }), plan = useSignal(/** @type {any} */ (null)), why = useSignal(''), busy = useSignal(false), z = useSignal(0), toPrompt = useRef(false);
   sides.value ??= first();
-  useLayoutEffect(() => { box.current?.showModal(); box.current?.querySelector('select')?.focus(); }, []);
+  useLayoutEffect(() => { box.current?.querySelector('select')?.focus(); }, []);
   useEffect(() => {
     let stop = new AbortController(), timer = 0;
     const end = effect(() => {
@@ -83,7 +84,7 @@ export function Grid({ close }) {
     box.current?.close();
   };
   const all = sides.value ?? [], p = plan.value;
-  return html`<dialog class="sheet gridsheet" ref=${box} aria-labelledby="grid-h" onClose=${() => { close(); if (toPrompt.current) act.focusPrompt(); }} onKeyDown=${e => { if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) { e.preventDefault(); create(); } }}>
+  return html`<dialog class="sheet gridsheet" ref=${box} aria-labelledby="grid-h" onKeyDown=${e => { if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) { e.preventDefault(); create(); } }}>
     <header><h2 id="grid-h">${say('X/Y grid')}</h2>${h(Tool, { icon: 'x', label: say('Close'), onClick: () => box.current?.close() })}</header>
     ${s.text.value.trim() ? html`<p class="sub wording">${s.text.value.trim()}</p>` : html`<p class="next">${say('The prompt bar is empty.')}<button type="button" class="btn small" onClick=${() => { toPrompt.current = true; box.current?.close(); }}>${say('Write the prompt')}</button></p>`}
     ${all.map((x, i) => h(SideRow, { key: i, side: x, i, change: by => change(i, by), drop: all.length > 1 ? () => { sides.value = all.filter((_, n) => n !== i); z.value = 0; } : undefined }))}

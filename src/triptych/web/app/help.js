@@ -1,8 +1,8 @@
 // @ts-check
 /** The sheet of shortcuts: all of them, and each that stands in the list of commands can be given another key. */
 import { useSignal } from '@preact/signals';
-import { useLayoutEffect, useRef } from 'preact/hooks';
 import { COMMANDS, chord, keyOf, setKey, shown } from './commands.js';
+import { useSheet } from './sheet.js';
 import * as s from './state.js';
 import { Tool, h, html, say } from './ui.js';
 /** @import { Command, Where } from './commands.js' */
@@ -55,8 +55,7 @@ export function clash(c, key) {
 
 /** @param {{ close: () => void }} props */
 export function Help({ close }) {
-  const box = useRef(/** @type {HTMLDialogElement | null} */ (null)), asking = useSignal(/** @type {Command | null} */ (null)), wish = useSignal('');
-  useLayoutEffect(() => { box.current?.showModal(); }, []);
+  const box = useSheet(close), asking = useSignal(/** @type {Command | null} */ (null)), wish = useSignal('');
   const c = asking.value, against = c && wish.value ? clash(c, wish.value) : undefined;
   const leave = () => { const was = asking.peek(); asking.value = null; wish.value = ''; requestAnimationFrame(() => document.getElementById(`key-of-${was?.id}`)?.focus()); };
   const hear = (/** @type {KeyboardEvent} */ e) => {
@@ -72,7 +71,7 @@ export function Help({ close }) {
   const swap = () => { const other = against?.other; if (c && other) { const mine = keyOf(c), theirs = wish.peek(); setKey(c, theirs); setKey(other, mine); } leave(); };
   const line = (/** @type {Command} */ k) => html`<div key=${k.id}><dt><button type="button" id=${`key-of-${k.id}`} class="key" data-own=${keyOf(k) !== k.key} aria-pressed=${c === k} aria-label=${say('Key for {0}: {1}', say(k.name), keyOf(k) ? say(shown(keyOf(k))) : say('none'))} title=${say('Change this key')} onClick=${() => { asking.value = k; wish.value = ''; }}><kbd>${c === k ? '…' : keyOf(k) ? say(shown(keyOf(k))) : '–'}</kbd></button></dt><dd>${say(k.name)}${k.pair && ` (${say('for two pictures only')})`}</dd></div>`;
   const changed = COMMANDS.filter(k => keyOf(k) !== k.key);
-  return html`<dialog class="sheet help" ref=${box} aria-labelledby="help-h" onClose=${close} onKeyDown=${hear} onCancel=${e => { if (asking.peek()) { e.preventDefault(); leave(); } }} onClick=${e => { if (e.target === box.current) box.current?.close(); }}>
+  return html`<dialog class="sheet help" ref=${box} aria-labelledby="help-h" onKeyDown=${hear} onCancel=${e => { if (asking.peek()) { e.preventDefault(); leave(); } }} onClick=${e => { if (e.target === box.current) box.current?.close(); }}>
     <header><h2 id="help-h">${say('Shortcuts')}</h2>${h(Tool, { icon: 'x', label: say('Close'), onClick: () => box.current?.close() })}</header>
     <div role="alert">${c && html`<p class="ask">${against ? html`<span>${against.words}</span>${against.other && html`<button type="button" class="btn small" onClick=${swap}>${say('Swap the two')}</button>`}<button type="button" class="btn small" onClick=${leave}>${say('Leave it')}</button>`
       : html`<span>${say('Press the new key for “{0}”. Esc leaves it.', say(c.name))}</span>`}</p>`}</div>

@@ -1,11 +1,12 @@
 // @ts-check
 /** The command palette: one box that finds commands, models, views, earlier prompts and projects by a few of their letters. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { focusPrompt, pick } from './actions.js';
 import { call } from './api.js';
 import { COMMANDS, doers, early, heard, keyOf, shown } from './commands.js';
 import { money } from './format.js';
+import { useSheet } from './sheet.js';
 import * as s from './state.js';
 import { h, html, say } from './ui.js';
 import { NAMES } from './views.js';
@@ -56,8 +57,7 @@ function typed() {
 
 /** @param {{ close: () => void }} props */
 export function Palette({ close }) {
-  const before = useMemo(typed, []), box = useRef(/** @type {HTMLDialogElement | null} */ (null)), query = useSignal(before.text), at = useSignal(0), projects = useSignal(/** @type {string[]} */ ([]));
-  useLayoutEffect(() => { box.current?.showModal(); }, []);
+  const before = useMemo(typed, []), box = useSheet(close), query = useSignal(before.text), at = useSignal(0), projects = useSignal(/** @type {string[]} */ ([]));
   useEffect(() => { call('GET', '/api/gallery/fields').then(a => { projects.value = a.projects ?? []; }, () => {}); }, []);
   useEffect(() => { document.getElementById(`o-${at.value}`)?.scrollIntoView({ block: 'nearest' }); }, [at.value]);
   const all = everything(projects.value), text = query.value.trim();
@@ -81,7 +81,7 @@ export function Palette({ close }) {
     e.stopPropagation();
   };
   let n = -1;
-  return html`<dialog class="palette" ref=${box} aria-label=${say('Command palette')} onClose=${() => { if (s.over.peek() === 'palette') close(); }} onClick=${e => { if (e.target === box.current) box.current?.close(); }}>
+  return html`<dialog class="palette" ref=${box} aria-label=${say('Command palette')} onClick=${e => { if (e.target === box.current) box.current?.close(); }}>
     <input type="text" role="combobox" aria-label=${say('Find a command, model, view, prompt or project')} aria-expanded="true" aria-controls="found-list" aria-autocomplete="list" aria-activedescendant=${list.length ? `o-${here}` : null} autocomplete="off" spellcheck="false" autofocus
       placeholder=${say('Type a few letters')} value=${query} onInput=${e => { query.value = e.currentTarget.value; at.value = 0; }} onKeyDown=${key} />
     <div id="found-list" role="listbox" aria-label=${say('Found')}>${groups.map(g => html`<div role="group" key=${g} aria-label=${say(g)}><p class="sub" aria-hidden="true">${say(g)}</p>${list.filter(e => e.group === g).map(e => { const i = ++n; return h(Choice, { key: e.id, e, i, here, go }); })}</div>`)}</div>

@@ -1,10 +1,10 @@
 // @ts-check
 /** The page's own settings, kept in this browser: theme, language, motion, keys, and what tells that pictures are done. */
 import { useSignal } from '@preact/signals';
-import { useLayoutEffect, useRef } from 'preact/hooks';
 import { ApiError } from './api.js';
 import { allowed, tone } from './notify.js';
 import { leave, reach, reachable } from './push.js';
+import { useSheet } from './sheet.js';
 import * as s from './state.js';
 import { Tool, h, html, say } from './ui.js';
 import { LANGUAGES, wanted } from './words.js';
@@ -13,10 +13,9 @@ const REFUSED = /** @type {Record<string, string>} */ ({ denied: 'This browser d
 
 /** @param {{ close: () => void }} props */
 export function Settings({ close }) {
-  const box = useRef(/** @type {HTMLDialogElement | null} */ (null)), theme = useSignal(s.local.theme || ''), calm = useSignal(s.local.motion || '');
+  const box = useSheet(close), theme = useSignal(s.local.theme || ''), calm = useSignal(s.local.motion || '');
   const sound = useSignal(s.local.sound === 'on'), notices = useSignal(s.local.notices === 'on' && allowed() === 'granted'), refused = useSignal('');
   const pushed = useSignal(s.local.push === 'on' && notices.peek()), waiting = useSignal(false);
-  useLayoutEffect(() => { box.current?.showModal(); }, []);
   const root = document.documentElement;
   const put = (/** @type {string} */ name, /** @type {string} */ value) => {
     if (value) { s.local[name] = value; root.dataset[name] = value; } else { delete s.local[name]; delete root.dataset[name]; }
@@ -44,7 +43,7 @@ export function Settings({ close }) {
     s.local.push = pushed.value ? 'on' : 'off';
     waiting.value = false;
   };
-  return html`<dialog class="sheet settings" ref=${box} aria-labelledby="settings-h" onClose=${close} onClick=${e => { if (e.target === box.current) box.current?.close(); }}>
+  return html`<dialog class="sheet settings" ref=${box} aria-labelledby="settings-h" onClick=${e => { if (e.target === box.current) box.current?.close(); }}>
     <header><h2 id="settings-h">${say('Settings')}</h2>${h(Tool, { icon: 'x', label: say('Close'), onClick: () => box.current?.close() })}</header>
     <fieldset><legend>${say('Theme')}</legend>${choices(say('Theme'), theme, [['', say('As the system')], ['light', say('Light')], ['dark', say('Dark')]], 'theme')}</fieldset>
     <fieldset><legend><label for="language">${say('Language')}</label></legend><select id="language" value=${wanted()} onChange=${e => { s.local.language = e.currentTarget.value; document.cookie = `triptych-language=${e.currentTarget.value}; path=/; max-age=31536000; samesite=strict`; location.reload(); }}>${Object.entries(LANGUAGES).map(([id, name]) => html`<option key=${id} value=${id} lang=${id} selected=${id === wanted()}>${name}</option>`)}</select></fieldset>
