@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -17,8 +18,9 @@ _PATH = re.compile(r" - at `([^`]*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 
 
+@cache
 def load_cards() -> tuple[ModelCard, ...]:
-    """Every built-in card, in the order of file name and then of the file. Raises SettingsError."""
+    """Every built-in card, in the order of file name and then of the file. They are read once. Raises SettingsError."""
     folder = resources.files("triptych.catalog") / "data"
     files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda entry: entry.name)
     cards: list[ModelCard] = []

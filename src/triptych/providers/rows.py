@@ -9,7 +9,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -117,8 +119,9 @@ class Row:
     cards: tuple[ModelCard, ...]
 
 
+@cache
 def built_in_rows() -> Mapping[str, Row]:
-    """Every row that comes with the program, by provider. Raises SettingsError when the data file is wrong."""
+    """Every row that comes with the program, by provider. They are read once. Raises SettingsError when the data file is wrong."""
     text = (resources.files("triptych.providers") / "rows.toml").read_text(encoding="utf-8")
     rows: dict[str, Row] = {}
     for table in tomllib.loads(text).get("row", []):
@@ -132,7 +135,7 @@ def built_in_rows() -> Mapping[str, Row]:
             "policy": row.policy, "model": row.model,
         }  # fmt: skip
         rows[row.provider] = Row(adapter, cards_from_table(cards, where))
-    return rows
+    return MappingProxyType(rows)
 
 
 def row_from_settings(name: str, table: Mapping[str, Any]) -> tuple[OpenAIImages, tuple[ModelCard, ...]]:
