@@ -141,7 +141,7 @@ def test_a_price_that_nobody_knows_is_refused_under_a_cap(own_place: Place) -> N
     caps(place, day=1_000_000)
     answer = place.post("/api/runs", {"text": "a kettle", "models": [TOGETHER]})
     assert answer.status_code in {400, 402}
-    assert "price is not known" in answer.json()["error"]["message"]
+    assert "Nobody knows what this costs" in answer.json()["error"]["message"]
     over(place.http.post(f"{place.url}/v1/images/generations", json={"model": TOGETHER, "prompt": "x"}))
     assert place.emulators.together.requests == []
 

@@ -201,6 +201,7 @@ class Bench:
     folder: Path
     policy: Policy = CHEAPEST
     beyond: int = 0  # what is held above the price of a call that costs something, in micro-dollars
+    unpriced: set[str] = field(default_factory=set)  # models of which nobody knows what they cost
 
     def restarted(self) -> Studio:
         """Another process over the same records."""
@@ -208,7 +209,8 @@ class Bench:
 
     def build(self, owner: str) -> Studio:
         def price(card: ModelCard, request: ImageRequest) -> Cost:
-            return Cost(0, "free") if card.free else Cost(67_000, "table")
+            known = Cost(0, "free") if card.free else Cost(67_000, "table")
+            return Cost(None, "unknown") if card.id in self.unpriced else known
 
         def hold(card: ModelCard, request: ImageRequest) -> Cost:
             cost = price(card, request)

@@ -261,13 +261,8 @@ class Budget:
     def _limits(self, payer: Payer, estimate: Cost) -> dict[str, int]:
         """The caps to hold this against: none for what is free."""
         limits = self._caps_of(payer)
-        if estimate.amount_micro_usd is None and limits and not payer.caps.allow_unknown_price:
-            names = " and ".join(_CAP_NAMES[name] for name in limits)
-            raise BudgetError(
-                f"Nobody knows what this costs here, and there is a spending cap for {names}.",
-                hint="Choose a model with a known price, allow unknown prices, or remove the cap.",
-                param="model",
-            )
+        if (refused := unpriced(limits, estimate, allowed=payer.caps.allow_unknown_price)) is not None:
+            raise refused
         return {} if estimate.amount_micro_usd == 0 else limits
 
     def _caps_of(self, payer: Payer) -> dict[str, int]:
@@ -334,6 +329,15 @@ def _fee_entry(call: LedgerEntry, amount: int) -> LedgerEntry | None:
     now = call.created_ms
     return replace(call, id=new_id("led", now), reservation=new_id("rsv", now), amount_micro_usd=amount, endpoint=None,
                    fee_of=call.reservation)  # fmt: skip
+
+
+def unpriced(limits: Mapping[str, int], estimate: Cost, *, allowed: bool) -> BudgetError | None:
+    """What caps have against a price that nobody knows; None where it is known, there is no cap, or it is allowed."""
+    if estimate.amount_micro_usd is not None or not limits or allowed:
+        return None
+    names = " and ".join(_CAP_NAMES[name] for name in limits)
+    return BudgetError(f"Nobody knows what this costs here, and there is a spending cap for {names}.",
+                       hint="Choose a model with a known price, allow unknown prices, or remove the cap.", param="model")  # fmt: skip
 
 
 def _over(cap: str, spent: Spend, limits: Mapping[str, int], estimate: Cost, bound: int, fee: int = 0) -> BudgetError:

@@ -11,14 +11,14 @@ from triptych.router.health import Health
 from triptych.router.price import Price
 from triptych.router.refusal import known_or_raise, no_route
 from triptych.router.registry import Endpoint, Registry
-from triptych.router.snapshot import NO_LIKING, Sight, Taste, take
+from triptych.router.snapshot import NO_LIKING, Sight, Taste, in_question, take
 from triptych.router.waits import Waits
 from triptych.spec.clock import Clock
-from triptych.spec.errors import OverloadedError
+from triptych.spec.errors import OverloadedError, TriptychError
 from triptych.spec.ids import new_id
-from triptych.spec.image import ImageRequest
+from triptych.spec.image import Adjustment, ImageRequest
 from triptych.spec.replacing import replace
-from triptych.spec.routing import Decided, Decision, Features, Policy, Tell, Waiting
+from triptych.spec.routing import Decided, Decision, Features, Policy, Reason, Tell, Waiting
 from triptych.store.base import RecordStore
 
 
@@ -36,6 +36,20 @@ class Wish:
     policy: Policy
     nonce: str
     nonce_from: Literal["client", "router"] = "router"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What would become of a request now: it is tried at the first of `able`, which makes these `adjustments`, once `wait_s` is
+    over where all that are able are cooling down. Or it is tried nowhere, for the reason in `refusal`."""
+
+    able: tuple[str, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
+    wait_s: float = 0.0
+    refusal: TriptychError | None = None
+
+
+_ABLE: frozenset[Reason] = frozenset({"picked", "ranked_lower", "probation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,9 @@ class Chooser:
         """The decision now, and what it was made on. Raises UnknownModelError."""
         endpoints = self._registry.endpoints()
         known_or_raise(wish.features.model, endpoints)
+        return self._decide(wish, endpoints)
+
+    def _decide(self, wish: Wish, endpoints: Mapping[str, Endpoint]) -> tuple[Decision, Sight]:
         now_ms = self._health.now_ms()
         # Snapshots are public, and a taste is personal: it goes into those that need it.
         liking = self._taste(wish.features.operation) if wish.policy.strategy == "thompson" else NO_LIKING
@@ -87,6 +104,20 @@ class Chooser:
         )  # fmt: skip
         return replace(decision, nonce_from=wish.nonce_from), sight
 
+    def foresee(self, wish: Wish, time_s: float) -> Outlook:
+        """What would become of a wish that has `time_s` seconds; nothing is stored, told, or waited for. It is decided as by
+        `choose`, but that endpoints of other models, which could not be picked, are not looked at."""
+        endpoints = self._registry.endpoints()
+        decision, sight = self._decide(wish, in_question(endpoints, wish.features, wish.policy))
+        able = tuple(one.endpoint for one in decision.candidates if one.reason in _ABLE)
+        if able:
+            return Outlook(able=able, adjustments=sight.adjustments[able[0]])
+        pause = self._pause(decision, wish.policy, time_s)
+        if pause is None:
+            return Outlook(refusal=self._refusal(decision, sight))
+        cooling = tuple(one.endpoint for one in decision.candidates if one.reason == "unhealthy")
+        return Outlook(able=cooling, adjustments=sight.adjustments[pause.endpoint], wait_s=pause.seconds)
+
     async def choose(
         self, wish: Wish, tile_id: str, tell: Tell, deadline: float
     ) -> tuple[Decision, Mapping[str, Endpoint]]:
@@ -96,8 +127,8 @@ class Chooser:
         operation, limit = wish.features.operation, wish.policy.retry.max_attempts
         decision, sight = self.decide(wish)
         for number in range(1, limit):
-            rest = self._rest(decision)
-            if decision.order or rest is None or not self._worth_waiting(rest, wish.policy, deadline):
+            rest = self._pause(decision, wish.policy, deadline - self._clock.monotonic())
+            if rest is None:
                 break
             cooling = OverloadedError(f"{rest.endpoint} is cooling down after failures.", retry_after_s=rest.seconds)
             why = self._health.last_error(rest.endpoint, operation) or cooling
@@ -109,17 +140,23 @@ class Chooser:
         await self._store.save_decision(decision, tile_id, sight.sealed.body.decode())
         await tell(Decided(decision))
         if not decision.order:
-            rest = self._rest(decision)
-            last = self._health.last_error(rest.endpoint, operation) if rest else None
-            wait_s = rest.seconds if rest else None
-            raise no_route(decision, sight, wait_s=wait_s, last=last)
+            raise self._refusal(decision, sight)
         return decision, sight.endpoints
+
+    def _refusal(self, decision: Decision, sight: Sight) -> TriptychError:
+        rest = self._rest(decision)
+        last = self._health.last_error(rest.endpoint, decision.features.operation) if rest else None
+        return no_route(decision, sight, wait_s=rest.seconds if rest else None, last=last)
+
+    def _pause(self, decision: Decision, policy: Policy, time_s: float) -> _Rest | None:
+        """What is waited for before it is decided again; None where there is something to try, or nothing worth a wait."""
+        rest = None if decision.order or policy.retry.max_attempts < 2 else self._rest(decision)
+        return (
+            rest if rest is not None and rest.seconds <= policy.retry.wait_limit_s and rest.seconds < time_s else None
+        )
 
     def _rest(self, decision: Decision) -> _Rest | None:
         operation = decision.features.operation
         cooling = [c.endpoint for c in decision.candidates if c.reason == "unhealthy"]
         waits = sorted((self._health.wait_s(name, operation), name) for name in cooling)
         return _Rest(*waits[0]) if waits else None
-
-    def _worth_waiting(self, rest: _Rest, policy: Policy, deadline: float) -> bool:
-        return rest.seconds <= policy.retry.wait_limit_s and rest.seconds < deadline - self._clock.monotonic()

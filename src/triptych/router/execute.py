@@ -13,7 +13,7 @@ import structlog
 from triptych.router.attempt import Attempts, stop_job
 from triptych.router.book import PolicyBook, fees_of_tile
 from triptych.router.budget import NO_CAPS, Budget, Caps, Hold, Payer
-from triptych.router.choose import Chooser, Wish, random_nonce
+from triptych.router.choose import Chooser, Outlook, Wish, random_nonce
 from triptych.router.decide import other_models
 from triptych.router.errand import Errand, Journal
 from triptych.router.features import features_of
@@ -39,6 +39,7 @@ from triptych.spec.routing import NO_FLOORS, Decision, Features, Fees, Floors, L
 from triptych.store.base import RecordStore
 
 _log = structlog.get_logger(__name__)
+_FORESEEN = "foreseen"  # a nonce of no request: the same plan reads the same each time
 
 
 class Router:
@@ -214,6 +215,20 @@ class Router:
             other_models=allow_model_failover,
         )  # fmt: skip
         return self._chooser.decide(self._wish(request, features, policy, None))[0]
+
+    def foresee(
+        self,
+        request: ImageRequest,
+        model: str,
+        *,
+        lane_floor: Lane | None = None,
+        floors: Floors = NO_FLOORS,
+        deadline_s: float = 300.0,
+    ) -> Outlook:
+        """What `run` would do now with a request to a model that there is: where it could try, after which wait, or why
+        nowhere. Nothing is stored or sent. What the nonce draws may stand in another order."""
+        features = features_of(request, model, lane_floor=lane_floor, floors=floors)
+        return self._chooser.foresee(self._wish(request, features, None, _FORESEEN), deadline_s)
 
     def fees(self) -> Fees:
         """The fee schedule of the active policy."""

@@ -17,6 +17,7 @@ from triptych.spec.errors import (
     TriptychError,
     UnknownModelError,
 )
+from triptych.spec.image import Operation
 from triptych.spec.routing import Candidate, Decision, Features, Reason
 
 _NEAREST_TO_SUCCESS: tuple[Reason, ...] = (
@@ -140,17 +141,26 @@ def _error(
             plain += f" It is in the lane {card.lane}; the floor is {features.lane_floor}."
         param, hint = _FLOORS[best.reason]
         return BadRequestError(plain, provider=card.provider, param=param, hint=hint)
-    return sight.refusals.get(best.endpoint) or _unsupported(plain, best.reason, features, endpoint)
+    offered = best.reason != "operation_unsupported"
+    said = plain if offered else _not_offered(card.name, features.operation)
+    return (offered and sight.refusals.get(best.endpoint)) or _unsupported(said, best.reason, features, endpoint)
+
+
+def _not_offered(name: str, operation: Operation) -> str:
+    said: dict[Operation, str] = {
+        "generate": f"{name} only changes pictures, and none is given.",
+        "edit": f"{name} takes no pictures.",
+        "upscale": f"{name} enlarges no pictures.",
+        "remove_background": f"{name} cuts nothing out of its background.",
+    }
+    return said[operation]
 
 
 def _unsupported(plain: str, reason: Reason, features: Features, endpoint: Endpoint) -> BadRequestError:
     caps = endpoint.model.card.capabilities
-    facts = {
-        "too_many_inputs": f" It takes {caps.max_input_images}, {features.input_images} were given.",
-        "operation_unsupported": f" Asked for: {features.operation}; it can: {', '.join(caps.operations)}.",
-    }
+    crowded = f" It takes {caps.max_input_images}, {features.input_images} were given."
     return BadRequestError(
-        plain + facts.get(reason, ""),
+        plain + (crowded if reason == "too_many_inputs" else ""),
         provider=endpoint.model.card.provider,
         param=_PARAMS.get(reason, "model"),
         hint="Choose another model, or change the request.",

@@ -31,13 +31,27 @@ Taste = Callable[[Operation], Liking]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A snapshot with its hash, the endpoints it is of, and in the models' own words why they cannot serve the
-    request."""
+    """A snapshot with its hash, the endpoints it is of, what each would make of the request, and in the models' own words why
+    they cannot serve it."""
 
     snapshot: Snapshot
     sealed: Sealed
     endpoints: Mapping[str, Endpoint]
     refusals: Mapping[str, BadRequestError]
+    adjustments: Mapping[str, tuple[Adjustment, ...]]
+
+
+def in_question(endpoints: Mapping[str, Endpoint], features: Features, policy: Policy) -> Mapping[str, Endpoint]:
+    """Those that a decision looks at: all others are left out as another model."""
+    if other_models(policy, features):
+        return endpoints
+    if features.model in endpoints:
+        return {features.model: endpoints[features.model]}
+    return {
+        name: endpoint
+        for name, endpoint in endpoints.items()
+        if not distance(features.model, name, endpoint.model.card.family, None)
+    }
 
 
 def take(
@@ -54,18 +68,18 @@ def take(
     """Looks at every endpoint at `taken_ms`, a moment of `health.now_ms`. Of those that are left out as another model only
     name, family and lane are noted."""
     share = share_of(features.megapixels_x100, features.quality)
-    pinned = endpoints.get(features.model)
-    pinned_family = pinned.model.card.family if pinned else None
-    others = other_models(policy, features)
+    looked_at = in_question(endpoints, features, policy)
     states: list[EndpointState] = []
     refusals: dict[str, BadRequestError] = {}
+    planned: dict[str, tuple[Adjustment, ...]] = {}
     newcomers = _in_hand(endpoints, health)
     for name, endpoint in endpoints.items():
         card = endpoint.model.card
-        if not others and distance(features.model, name, card.family, pinned_family) > 0:
+        if name not in looked_at:
             states.append(_elsewhere(name, card.family, card.lane))
             continue
-        supports, refusal = _supports(endpoint, request, pinned=features.model == name, taken_ms=taken_ms)
+        planned[name], refusal = _plan(endpoint, request)
+        supports = _supports(card, request, planned[name], refusal, pinned=features.model == name, taken_ms=taken_ms)
         if refusal is not None:
             refusals[name] = refusal
         cost = None if supports else price_of(card, request, price).amount_micro_usd
@@ -76,7 +90,7 @@ def take(
         taken_ms=taken_ms, endpoints=tuple(states),
         operation=features.operation, share=share, epoch=health.epoch, events=health.events,
     )  # fmt: skip
-    return Sight(snapshot, seal(snapshot), dict(endpoints), refusals)
+    return Sight(snapshot, seal(snapshot), dict(endpoints), refusals, planned)
 
 
 def _in_hand(endpoints: Mapping[str, Endpoint], health: Health) -> Mapping[str, int]:
@@ -137,11 +151,16 @@ def _typical_ms(card: ModelCard) -> int | None:
 
 
 def _supports(
-    endpoint: Endpoint, request: ImageRequest, *, pinned: bool, taken_ms: int
-) -> tuple[tuple[Reason, ...], BadRequestError | None]:
-    """The reasons for which a request cannot be served at an endpoint, and the model's own error if it raised one."""
-    card, caps = endpoint.model.card, endpoint.model.card.capabilities
-    adjustments, refusal = _plan(endpoint, request)
+    card: ModelCard,
+    request: ImageRequest,
+    adjustments: tuple[Adjustment, ...],
+    refusal: BadRequestError | None,
+    *,
+    pinned: bool,
+    taken_ms: int,
+) -> tuple[Reason, ...]:
+    """The reasons for which a request cannot be served at an endpoint, after what the model itself made of it."""
+    caps = card.capabilities
     # Too many pictures do not exclude a model that was named itself: it says in its adjustments which are left out.
     crowded = len(request.images) > caps.max_input_images and (not pinned or caps.max_input_images == 0)
     served = {a.feature for a in adjustments if a.kind != "unsupported"}
@@ -155,7 +174,7 @@ def _supports(
     reasons = [reason for applies, reason in rules if applies]
     if refusal is not None and not reasons:
         reasons.append(_reason_for(refusal))
-    return tuple(reasons), refusal
+    return tuple(reasons)
 
 
 def _plan(endpoint: Endpoint, request: ImageRequest) -> tuple[tuple[Adjustment, ...], BadRequestError | None]:

@@ -24,6 +24,7 @@ class Names:
         self.cards: dict[str, ModelCard] = {name: found.model.card for name, found in self.endpoints.items()}
         self._drawing = [name for name, card in self.cards.items() if card.draws]
         self.families = frozenset(self.cards[name].family for name in self._drawing)
+        self._served: dict[str, tuple[ModelCard, ...]] = {}
         self._exact = {known.lower(): known for known in (AUTO, *self.families, *self.cards)}
 
     def mentions(self) -> frozenset[str]:
@@ -87,12 +88,15 @@ class Names:
     def served_by(self, model: str) -> tuple[ModelCard, ...]:
         """The cards that a resolved name may run on, those that can be used now first. `auto` takes what is no AI model
         only when nothing else can be used."""
+        if (known := self._served.get(model)) is not None:
+            return known
         cards = [
             card for name, card in self.cards.items() if model in {name, card.family} or (model == AUTO and card.draws)
         ]
         if model == AUTO and any(card.is_ai and self._usable(card.id) for card in cards):
             cards = [card for card in cards if card.is_ai]
-        return tuple(sorted(cards, key=lambda card: not self._usable(card.id)))
+        self._served[model] = served = tuple(sorted(cards, key=lambda card: not self._usable(card.id)))
+        return served
 
     def _usable(self, endpoint: str) -> bool:
         return self.endpoints[endpoint].ready and self.endpoints[endpoint].enabled

@@ -1,12 +1,14 @@
 """From what is asked for to requests with prices: everything that can be said before a run is started."""
 
+import asyncio
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from triptych.router.budget import Caps
+from triptych.router.budget import Caps, unpriced
+from triptych.router.choose import Outlook
 from triptych.router.parts import fee_before, price_of
 from triptych.router.price import Price, usd
 from triptych.router.registry import Registry
@@ -15,11 +17,11 @@ from triptych.spec.errors import BadRequestError, BudgetError, TriptychError, Un
 from triptych.spec.image import UNKNOWN_COST, Cost, ImageRequest, Role, later_seed
 from triptych.spec.model import Lane, ModelCard
 from triptych.spec.records import Parent
-from triptych.spec.routing import NO_FEES, Fees
+from triptych.spec.routing import NO_FEES, Fees, Floors
 from triptych.store.base import RecordStore, Spend
 from triptych.studio.conversation import Conversation
 from triptych.studio.masks import mask_problem
-from triptych.studio.models import Names
+from triptych.studio.models import AUTO, Names
 from triptych.studio.pictures import Pictures
 from triptych.studio.prompt import DEFAULT_LIMIT, PromptNote, PromptPlan, PromptSpec, read_prompt
 from triptych.studio.prompt.expand import COUNT_CEILING
@@ -27,8 +29,8 @@ from triptych.studio.quotes import Quote, quote_of, quoted
 from triptych.studio.references import ReferencePlan, reference_plan, reference_problem
 from triptych.studio.requests import build_request
 from triptych.studio.sizes import size_problem
-from triptych.studio.starting import Bounds, Share, nobody_can, share_of, summed
-from triptych.studio.terms import AT_ONCE, EASEL
+from triptych.studio.starting import ANYWHERE, Bounds, Prospect, Share, nobody_can, share_of, summed
+from triptych.studio.terms import AT_ONCE, DEADLINE_S, EASEL, patience
 from triptych.studio.tiers import DraftSettings, Tier, draft_settings, draft_words, drafted
 from triptych.studio.variation import varied
 from triptych.studio.views import DraftPlan, ModelPlan, PlanView
@@ -102,9 +104,17 @@ class Draft:
                         yield model, request, self.estimates[model][index]
 
 
+class Foresee(Protocol):
+    """What the router would do now with a request to a model that there is."""
+
+    def __call__(
+        self, request: ImageRequest, model: str, *, lane_floor: Lane | None, floors: Floors, deadline_s: float
+    ) -> Outlook: ...
+
+
 class Planner:
     """Reads and prices. `hold` is what is held for a call where that may be more than its `price`, `limit` how many
-    prompts one run may stand for."""
+    prompts one run may stand for, `deadline_s` how long a tile may take."""
 
     def __init__(
         self,
@@ -118,7 +128,9 @@ class Planner:
         hold: Price,
         typical: Callable[[ModelCard], tuple[int, int] | None],
         fees: Callable[[], Fees],
+        foresee: Foresee,
         limit: int = DEFAULT_LIMIT,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._registry = registry
         self._names: Names | None = None
@@ -131,7 +143,9 @@ class Planner:
         self._hold = hold
         self._typical = typical
         self._fees = fees
+        self._foresee = foresee
         self._limit = limit
+        self._deadline_s = deadline_s
 
     def names(self) -> Names:
         """The models there are now, by name."""
@@ -156,25 +170,27 @@ class Planner:
         finals = {model: self._requests(names, model, prompt.prompts, given) for model in models}
         drafts = {m: self._drafts(names, m, group) for m, group in finals.items()} if asked.tier == "draft" else {}
         requests = {m: tuple(drafted(one, drafts.get(m, {})) for one in group) for m, group in finals.items()}
-        per_model, estimates, shares = {}, {}, []
+        per_model, estimates, shares = {}, {}, dict[str, Share]()
         n = prompt.n or asked.n or 1
-        bounds = self._bounds(asked)
+        budget = min(
+            (cap for cap in (prompt.budget_micro_usd, asked.budget_micro_usd) if cap is not None), default=None
+        )
+        bounds = self._bounds(asked, budget)
         for model in models:
-            quotes = [self.quote(names, model, request) for request in requests[model]]
+            prospects = await self._prospects(names, model, requests[model], bounds)
+            quotes = [prospect.quote for prospect in prospects]
             estimates[model] = tuple(quote.cost for quote in quotes)
-            shares.append(share := share_of(names, model, requests[model], quotes, prompt.total * n, bounds))
+            share = shares[model] = share_of(prospects, prompt.total * n)
             draft = self._draft_plan(names, model, drafts[model], finals[model][0]) if model in drafts else None
             told = reference_plan(names, model, requests[model], asked.fewer)
             per_model[model] = _model_plan(share, quotes, prompt.total * n, references=told, draft=draft)
-        budgets = [cap for cap in (prompt.budget_micro_usd, asked.budget_micro_usd) if cap is not None]
-        budget = min(budgets, default=None)
         notes = (
             *prompt.notes,
             *(PromptNote("error", name, _sentence(error)) for name, error in unknown.items()),
             *_more_notes(names, prompt, models, len(images), n),
             *(mask.notes() if mask else ()),
         )
-        all_of_it = summed(shares)
+        all_of_it = summed(shares.values())
         sizes = _impossible_size(names, requests)
         if sizes is not None:  # nothing would be sent, so there is nothing to say about what would be
             per_model = {model: replace(plan, adjustments=()) for model, plan in per_model.items()}
@@ -183,13 +199,13 @@ class Planner:
             or _prompt_problem(prompt, models, prompt.total * n * len(models), all_of_it.total, self._limit)
             or mask_problem(images, mask)
             or sizes
-            or (None if all_of_it.images else nobody_can(share.reason for share in shares))
+            or (None if all_of_it.images else nobody_can(share.reason for share in shares.values()))
             or reference_problem(plan.references for plan in per_model.values() if plan.ok)
             or await self.over_caps(all_of_it.total, budget, asked.project, beyond=all_of_it.beyond_micro_usd)
         )
         view = PlanView(
             prompts=prompt.total, images=all_of_it.images, total=all_of_it.total, known_micro_usd=all_of_it.known_micro_usd,
-            unknown_count=all_of_it.unknown, seconds=self._seconds(names, per_model), chips=prompt.chips, notes=notes,
+            unknown_count=all_of_it.unknown, seconds=self._seconds(names, shares), chips=prompt.chips, notes=(*notes, *_waits(names, shares)),
             fee_micro_usd=all_of_it.fee_micro_usd,
             models=models, per_model=per_model, allowed=problem is None,
             reason=_sentence(problem) if problem else None,
@@ -209,10 +225,30 @@ class Planner:
         if parent is not None and (await self._pictures.record(parent.picture)).tile_id != parent.tile:
             raise BadRequestError("The picture in parent is not of the tile in parent.", param="parent")
 
-    def quote(self, names: Names, model: str, request: ImageRequest) -> Quote:
+    async def _prospects(
+        self, names: Names, model: str, requests: Sequence[ImageRequest], bounds: Bounds
+    ) -> list[Prospect]:
+        """`auto` looks at every endpoint for each prompt, so others get their turn in between."""
+        found = []
+        for request in requests:
+            found.append(self.prospect(names, model, request, bounds))
+            if model == AUTO:
+                await asyncio.sleep(0)
+        return found
+
+    def prospect(self, names: Names, model: str, request: ImageRequest, bounds: Bounds = ANYWHERE) -> Prospect:
+        """What would become of a request to a resolved model: as the router decides it now, at the price of what it could try."""
+        lane = next((card.lane for card in names.served_by(model)), None)
+        outlook = self._foresee(request, model, lane_floor=bounds.lane_floor, floors=bounds.floors,
+                                deadline_s=patience(self._deadline_s, lane))  # fmt: skip
+        quote, caps = self.quote(names, model, request, among=outlook.able), bounds.caps
+        refusal = outlook.refusal or unpriced(caps.limits(), quote.cost, allowed=caps.allow_unknown_price)
+        return Prospect(outlook=outlook, quote=quote, reason=refusal.message if refusal else None)
+
+    def quote(self, names: Names, model: str, request: ImageRequest, *, among: Collection[str] = ()) -> Quote:
         """What a request to a resolved model costs with its fee, and what is held beyond that: the one sum that caps and
-        agreements go by. Of several endpoints the cheapest that can be used."""
-        found, fees = self._cheapest(names, model, request), self._fees()
+        agreements go by. Of several endpoints, or of those it is `among`, the cheapest that can be used."""
+        found, fees = self._cheapest(names, model, request, among), self._fees()
         if found is None:
             return Quote(cost=UNKNOWN_COST, fee_micro_usd=fees.on(None))
         return quote_of(found, request, self._price, self._hold, fees)
@@ -231,29 +267,35 @@ class Planner:
         found = self._cheapest(self.names(), model, request)
         return fees.on(None) if found is None else fee_before(fees, found, request, self._price)
 
-    def _cheapest(self, names: Names, model: str, request: ImageRequest) -> ModelCard | None:
+    def _cheapest(
+        self, names: Names, model: str, request: ImageRequest, among: Collection[str] = ()
+    ) -> ModelCard | None:
         """Of the endpoints that can be used the cheapest with a known price."""
-        usable = [c for c in names.served_by(model) if names.endpoints[c.id].ready and names.endpoints[c.id].enabled]
-        priced = [(price_of(card, request, self._price), card) for card in usable or names.served_by(model)]
+        served = names.served_by(model)
+        usable = [c for c in served if names.endpoints[c.id].ready and names.endpoints[c.id].enabled]
+        priced = [
+            (price_of(card, request, self._price), card)
+            for card in [card for card in usable if card.id in among] or usable or served
+        ]
         known = [(cost.amount_micro_usd, card) for cost, card in priced if cost.amount_micro_usd is not None]
         return min(known, key=lambda pair: pair[0])[1] if known else None
 
-    def _seconds(self, names: Names, per_model: Mapping[str, ModelPlan]) -> tuple[int, int] | None:
+    def _seconds(self, names: Names, shares: Mapping[str, Share]) -> tuple[int, int] | None:
         """p50 and p90 of the slowest, whose tiles take turns; None when one of them is not known. The painters share
-        their places, so all their tiles together are one queue."""
+        their places, so all their tiles together are one queue. A wait for a model comes before its tiles."""
         queues: list[tuple[int, int]] = []
         painted: list[tuple[int, tuple[int, int]]] = []
-        for model, plan in per_model.items():
+        for model, share in shares.items():
             cards = names.served_by(model)
-            if not cards or not plan.starts:
+            if not cards or not share.images:
                 continue
             typical = self._typical(cards[0])
             if typical is None:
                 return None
-            count = min(plan.starts, MOST_TILES)
+            count, wait = min(share.images, MOST_TILES), math.ceil(share.wait_s)
             if cards[0].is_ai:
                 turns = math.ceil(count / AT_ONCE)
-                queues.append((typical[0] * turns, typical[1] * turns))
+                queues.append((wait + typical[0] * turns, wait + typical[1] * turns))
             else:
                 painted.append((count, typical))
         if painted:
@@ -281,13 +323,11 @@ class Planner:
             for spec in prompts
         )
 
-    def _bounds(self, asked: Asked) -> Bounds:
-        caps = replace(self._caps(), key=None, project=None)  # those are the router's to look at
-        return Bounds(
-            floor=asked.lane_floor,
-            no_community=asked.no_community,
-            priced=bool(caps.limits()) and not caps.allow_unknown_price,
-        )
+    def _bounds(self, asked: Asked, budget: int | None) -> Bounds:
+        caps = self._caps()
+        run = min((cap for cap in (caps.run, budget) if cap is not None), default=None)
+        caps = replace(caps, run=run, key=None, project=caps.project if asked.project else None)
+        return Bounds(lane_floor=asked.lane_floor, floors=Floors(no_community=asked.no_community), caps=caps)
 
     async def over_caps(
         self, total: Cost, budget: int | None, project: str | None, *, beyond: int = 0
@@ -413,6 +453,14 @@ def _impossible_size(names: Names, requests: Mapping[str, Sequence[ImageRequest]
         return None
     return BadRequestError(f"No chosen model makes anything near {wanted}: {'; '.join(dict.fromkeys(offers))}.",
                            hint="Ask for one of these sizes, or for a shape with --ar.", param="size")  # fmt: skip
+
+
+def _waits(names: Names, shares: Mapping[str, Share]) -> Iterator[PromptNote]:
+    """What is waited for before it draws."""
+    for model, share in shares.items():
+        if share.images and share.wait_s:
+            name, wait = names.cards[model].name if model in names.cards else model, math.ceil(share.wait_s)
+            yield PromptNote("info", model, f"{name} is cooling down after failures; it is waited for, about {wait} s.")
 
 
 def _more_notes(names: Names, prompt: PromptPlan, models: Sequence[str], images: int, n: int) -> Iterator[PromptNote]:

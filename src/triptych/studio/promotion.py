@@ -13,7 +13,6 @@ from triptych.store.base import BlobStore, IdempotencyRecord, RecordStore
 from triptych.studio.models import Names
 from triptych.studio.requests import request_from_json
 from triptych.studio.service import Studio
-from triptych.studio.starting import plan_one
 from triptych.studio.tiers import finished
 from triptych.studio.variation import is_derived
 from triptych.studio.views import TileView
@@ -54,8 +53,8 @@ class Promotion:
         names = self._studio.planner.names()
         chosen = names.resolve(model or tile.model)
         request = await self._final(names, tile, picture, chosen)
-        _, reason = plan_one(names, chosen, request)
-        if reason is not None:
+        prospect = self._studio.planner.prospect(names, chosen, request)
+        if (reason := prospect.reason) is not None:
             raise BadRequestError(reason, hint="Choose another model.", param="model")
         made = [(chosen, request, self._studio.planner.estimate(names, chosen, request))]
         parent = Parent(tile=tile.id, picture=picture.id)
@@ -99,8 +98,8 @@ class Promotion:
     async def _offer(self, names: Names, tile: TileRecord, picture: PictureRecord, model: str) -> JsonObject:
         request = await self._final(names, tile, picture, model)
         cards = names.served_by(model)
-        _, reason = plan_one(names, model, request)
-        quote = self._studio.planner.quote(names, model, request)
+        prospect = self._studio.planner.prospect(names, model, request)
+        quote = prospect.quote
         return {"model": model, "name": cards[0].name if cards else model, "cost": msgspec.to_builtins(quote.whole),
-                "fee_micro_usd": quote.fee_micro_usd, "held_micro_usd": quote.held_micro_usd, "ok": reason is None,
-                "reason": reason, "seed": request.seed}  # fmt: skip
+                "fee_micro_usd": quote.fee_micro_usd, "held_micro_usd": quote.held_micro_usd, "ok": prospect.reason is None,
+                "reason": prospect.reason, "seed": request.seed}  # fmt: skip

@@ -91,7 +91,7 @@ class Studio:
         hearing = Hearing(store, clock, announcer, self._card_of)
         self.queue = Queue(store, announcer.now)
         self.planner = Planner(registry=registry, pictures=self.pictures, store=store, clock=clock, caps=caps,
-                                price=price, hold=router.hold, typical=router.typical_seconds, fees=router.fees, limit=prompt_limit)  # fmt: skip
+                                price=price, hold=router.hold, typical=router.typical_seconds, fees=router.fees, foresee=router.foresee, limit=prompt_limit, deadline_s=deadline_s)  # fmt: skip
         self._spending = Spending(store, bus, clock, caps, lambda: self._tiles)
         self._curtain = Curtain(store, bus, lambda: self._tiles.get, self.run)
         self._tiles = Tiles(store=store, router=router, intake=self._intake, announcer=announcer, hearing=hearing,

@@ -18,7 +18,6 @@ from triptych.spec.records import Parent, PictureRecord, RunRecord, TileRecord
 from triptych.store.base import IdempotencyRecord, RecordStore
 from triptych.studio.models import Names
 from triptych.studio.service import Studio
-from triptych.studio.starting import plan_one
 from triptych.studio.views import TileView
 
 FACTORS: Final = (2, 4)
@@ -71,8 +70,8 @@ class Tasks:
         # Its words say what it shows, to search and to readers; a task takes none, so they go nowhere.
         words = str(tile.request.get("prompt") or _SAID[task])
         request = replace(await self._request(picture, task, factor), prompt=words)
-        _, reason = plan_one(names, chosen, request)
-        if reason is not None:
+        prospect = self._studio.planner.prospect(names, chosen, request)
+        if (reason := prospect.reason) is not None:
             raise BadRequestError(reason, hint="Choose another model.", param="model")
         made = [(chosen, request, self._studio.planner.estimate(names, chosen, request))]
         parent = Parent(tile=picture.tile_id, picture=picture.id)
@@ -109,13 +108,12 @@ class Tasks:
         }  # fmt: skip
 
     def _way(self, names: Names, card: ModelCard, request: ImageRequest, factor: int | None) -> JsonObject:
-        notes, reason = plan_one(names, card.id, request)
-        quote = self._studio.planner.quote(names, card.id, request)
+        prospect = self._studio.planner.prospect(names, card.id, request)
         size = request.size
         return {
             "factor": factor, "width": size.width if size else None, "height": size.height if size else None,
-            "ok": reason is None, "reason": reason, "cost": msgspec.to_builtins(quote.whole),
-            "notes": [note.detail for note in notes if note.kind != "native"],
+            "ok": prospect.reason is None, "reason": prospect.reason, "cost": msgspec.to_builtins(prospect.quote.whole),
+            "notes": [note.detail for note in prospect.outlook.adjustments if note.kind != "native"],
         }  # fmt: skip
 
 

@@ -104,7 +104,11 @@ def terms_of(run: RunRecord, caps: Caps, deadline_s: float) -> Terms:
     )
 
 
+def patience(deadline_s: float, lane: Lane | None) -> float:
+    """How long a tile of a lane may take, where others have this long."""
+    return max(deadline_s, COMMUNITY_DEADLINE_S) if lane in {"community", "local"} else deadline_s
+
+
 def for_lane(terms: Terms, lane: Lane | None) -> Terms:
     """The same with the patience that a lane needs."""
-    patient = lane in {"community", "local"}
-    return replace(terms, deadline_s=max(terms.deadline_s, COMMUNITY_DEADLINE_S)) if patient else terms
+    return replace(terms, deadline_s=patience(terms.deadline_s, lane))
