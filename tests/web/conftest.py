@@ -20,6 +20,7 @@ from playwright.sync_api import (
     Locator,
     Page,
     Playwright,
+    Route,
     expect,
     sync_playwright,
 )
@@ -184,6 +185,15 @@ def with_axe(page: Page, axe: str) -> None:
     """Half a megabyte of script: once for a document."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe)
+
+
+def intercept(
+    page: Page, what: str | re.Pattern[str], answer: Callable[[Route], Any], times: int | None = None
+) -> None:
+    """Lets a test answer what the page asks there. A page that is busy may send a request past it until it has heard of it,
+    so it is asked something."""
+    page.route(what, answer, times=times)
+    page.evaluate("0")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, Response, Route, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.test_studio import FOUR, HOLD, PAIR, heard, tile, until
 from tests.web.test_views import scales, violations
 
@@ -153,7 +153,9 @@ def smaller(page: Page, image: str, side: int) -> None:
     """A picture of the fake, as a model of fewer pixels would have drawn it."""
     out = io.BytesIO()
     Image.new("RGB", (side, side), "teal").save(out, "PNG")
-    page.route(f"**/api/images/{image}", lambda route: route.fulfill(body=out.getvalue(), content_type="image/png"))
+    intercept(
+        page, f"**/api/images/{image}", lambda route: route.fulfill(body=out.getvalue(), content_type="image/png")
+    )
 
 
 def test_pictures_of_several_resolutions_say_how_large_each_is_and_each_has_its_real_size(visit: Opener) -> None:
@@ -488,7 +490,7 @@ def test_what_is_answered_while_another_answer_is_on_its_way_is_kept_too(visit: 
     page = visit(runs=[("harbour", FOUR)])
     view = opened(page, 4)
     held: list[Route] = []
-    page.route("**/api/picks", lambda route: held.append(route), times=1)
+    intercept(page, "**/api/picks", lambda route: held.append(route), times=1)
     view.locator("figure").nth(1).focus()
     page.keyboard.press("x")
     view.locator("figure").nth(2).focus()

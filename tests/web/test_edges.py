@@ -5,7 +5,7 @@ import re
 
 import pytest
 from playwright.sync_api import APIResponse, Route, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.test_studio import heard
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,7 @@ def test_escape_after_create_goes_to_the_newest_row(visit: Opener) -> None:
 
 def test_the_keys_follow_a_new_row_that_shows_before_its_answer_is_there(visit: Opener) -> None:
     page = visit(runs=[("an old kettle", [AURORA])])
-    page.route("**/api/runs", lambda route: answers.append((route, route.fetch())))
+    intercept(page, "**/api/runs", lambda route: answers.append((route, route.fetch())))
     answers: list[tuple[Route, APIResponse]] = []
     page.get_by_role("group", name=re.compile("^A, Aurora")).focus()
     page.get_by_role("textbox", name="Prompt").fill("a new kettle")
@@ -62,7 +62,7 @@ def test_a_key_that_was_never_tried_is_said_once(visit: Opener) -> None:
         route.fulfill(response=answer, body=json.dumps(body))
 
     page = visit()
-    page.route("**/api/models", untested)
+    intercept(page, "**/api/models", untested)
     page.get_by_role("link", name="Models", exact=True).click()
     card = page.get_by_role("region", name="Google")
     expect(card.locator("header")).to_contain_text("Key not tried yet")

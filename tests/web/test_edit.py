@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, FloatRect, Page, Route, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.test_studio import PAIR, called, heard, tile, until
 from tests.web.test_views import violations
 
@@ -252,7 +252,7 @@ def test_what_was_put_back_is_told_with_a_map_and_a_way_back(visit: Opener) -> N
         asked.append(route.request.post_data_json)
         route.fulfill(json={})
 
-    page.route("**/restored", answer)
+    intercept(page, "**/restored", answer)
     frame.focus()
     page.keyboard.press("i")
     expect(page.get_by_text("This model changed 11 % outside your mask before it was restored.")).to_be_visible()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from tests.unit.test_comfyui import FLUX
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.test_gallery import cell, opened, sent
 from tests.web.test_studio import PAIR, create, heard, here, tile, until
 from tests.web.test_views import violations
@@ -28,6 +28,7 @@ def test_the_palette_finds_commands_models_views_and_prompts_by_keyboard(visit: 
     page = visit(runs=[("harbour at dusk", PAIR), ("a red kite", PAIR)])
     expect(page.locator(".tile[data-state=done]")).to_have_count(4)
     page.get_by_label("Prompt", exact=True).focus()
+    here(page, "keyboard")
     page.keyboard.press("Control+k")
     page.keyboard.type("sidsid")  # s-i-d-e- -b-y- -s-i-d-e, and no letter is lost while the palette comes
     box = palette(page).get_by_role("combobox")
@@ -65,7 +66,7 @@ def test_the_palette_finds_commands_models_views_and_prompts_by_keyboard(visit: 
 def test_what_is_typed_before_the_keys_are_there_reaches_the_palette(visit: Opener) -> None:
     page = visit(runs=[("harbour at dusk", PAIR)])
     held: list[Any] = []
-    page.route(re.compile(r"/app/commands\.js"), lambda route: held.append(route))
+    intercept(page, re.compile(r"/app/commands\.js"), lambda route: held.append(route))
     page.reload()
     frame = page.locator(".frame").first
     expect(frame).to_be_visible()

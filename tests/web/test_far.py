@@ -5,7 +5,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, Route, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 
 pytestmark = pytest.mark.browser
 MANY = 40
@@ -57,7 +57,7 @@ def test_icons_that_cannot_be_brought_are_drawn_from_their_file(visit: Opener) -
             route.continue_()
 
     page = visit(expected=("icons.svg",))
-    page.route("**/icons.svg", fail)
+    intercept(page, "**/icons.svg", fail)
     page.reload()
     draw(page, 1)
     first = page.locator(".acts use").first

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, Route, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.painting import paint
 from tests.web.test_studio import heard, until
 from tests.web.test_views import violations
@@ -125,7 +125,7 @@ def test_a_range_over_pages_that_are_not_here_is_whole(visit: Opener) -> None:
 def test_nothing_is_done_to_a_part_of_a_range_that_is_on_its_way(visit: Opener) -> None:
     page = opened(visit, 4_000)
     asked: list[Route] = []
-    page.route("**/api/gallery/ids?**", lambda route: asked.append(route))
+    intercept(page, "**/api/gallery/ids?**", lambda route: asked.append(route))
     page.keyboard.press("Shift+End")
     heard(page, lambda: len(asked) == 1)
     page.keyboard.press("4")
@@ -363,8 +363,10 @@ def test_what_is_like_a_tile_is_found_from_the_tile_and_the_address_keeps_it(vis
     expect(page.locator(".tile[data-state=done]").first).to_be_visible()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/similar/" in request.url else None)
-    page.route(
-        "**/api/gallery/similar/**", lambda route: route.fulfill(json={"picture": None, "pictures": [], "unseen": 1})
+    intercept(
+        page,
+        "**/api/gallery/similar/**",
+        lambda route: route.fulfill(json={"picture": None, "pictures": [], "unseen": 1}),
     )
     page.locator(".tile[data-state=done] .frame").first.focus()
     page.keyboard.press("s")
@@ -457,7 +459,7 @@ def test_a_cell_says_that_its_picture_was_picked(visit: Opener, axe: str) -> Non
         asked.append(ids)
         route.fulfill(json={"picked": {ids[1]: ["prettier", "closer"]} if len(asked) == 1 else {}})
 
-    page.route("**/api/picks/pictures?*", answer)
+    intercept(page, "**/api/picks/pictures?*", answer)
     page.context.request.post("/fake", data={"gallery": 150})
     page.goto("/gallery")
     expect(cell(page, 1)).to_have_accessible_name(re.compile("Picked: prettier, closer to the brief"))
@@ -477,7 +479,7 @@ def test_a_cell_says_that_its_picture_was_picked(visit: Opener, axe: str) -> Non
 def test_keys_before_the_cull_of_the_gallery_is_there_are_meant_for_it(visit: Opener) -> None:
     page = opened(visit, 6)
     held: list[Any] = []
-    page.route(re.compile(r"/app/cull\.js"), lambda route: held.append(route))
+    intercept(page, re.compile(r"/app/cull\.js"), lambda route: held.append(route))
     for key in ("u", "x", "k", " ", "4"):
         page.keyboard.press(key)
     heard(page, lambda: bool(held))
@@ -490,7 +492,7 @@ def test_keys_before_the_cull_of_the_gallery_is_there_are_meant_for_it(visit: Op
 
 def test_a_picture_is_culled_at_its_real_size(visit: Opener) -> None:
     page, large = opened(visit, 5), paint("google/gemini-3.1-flash-image", "a fox", 1.5, 2000)[0]
-    page.route("**/api/images/img_g*", lambda route: route.fulfill(body=large, content_type="image/png"))
+    intercept(page, "**/api/images/img_g*", lambda route: route.fulfill(body=large, content_type="image/png"))
     page.keyboard.press("u")
     picture, told = page.get_by_alt_text("The picture to decide on"), page.locator("dialog.cull header [role=status]")
 

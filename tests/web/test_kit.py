@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import APIResponse, Browser, BrowserContext, Locator, Page, Route, expect
 from tests.emulators import Emulators
 from tests.integration.place import SESSION
+from tests.web.conftest import intercept
 from tests.web.test_studio import heard, here, until
 from tests.web.test_whole_way import Studio, done, visit
 
@@ -173,8 +174,10 @@ def test_names_follow_the_template_as_it_is_typed(page: Page) -> None:
 def test_what_is_typed_while_a_template_is_kept_stays(page: Page) -> None:
     template = page.get_by_label("Template for the names of files")
     held: list[Route] = []
-    page.route(
-        "**/api/kits/*", lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_()
+    intercept(
+        page,
+        "**/api/kits/*",
+        lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_(),
     )
     template.fill("{kit}")
     with page.expect_request(lambda asked: asked.method == "PATCH"):
@@ -353,7 +356,7 @@ def test_an_answer_that_comes_late_does_not_take_back_what_was_said_since(page: 
         else:
             route.continue_()
 
-    page.route("**/api/kits/*", hold)
+    intercept(page, "**/api/kits/*", hold)
     name.fill("one")
     name.press("Tab")
     heard(page, lambda: bool(late))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.test_gallery import cell, opened, sent
 from tests.web.test_studio import PAIR, heard, tile
 
@@ -18,7 +18,7 @@ class Held:
     def __init__(self, page: Page, what: str | re.Pattern[str], *, answered: bool = False, method: str = "") -> None:
         self.page, self.answered, self.method = page, answered, method
         self._held: list[tuple[Route, APIResponse | None]] = []
-        page.route(what, self._hold)
+        intercept(page, what, self._hold)
 
     def _hold(self, route: Route) -> None:
         if self.method and route.request.method != self.method:

@@ -6,7 +6,7 @@ import threading
 from contextlib import suppress
 
 from playwright.sync_api import Page, Route, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.test_studio import heard
 
 KEY = "idempotency-key"
@@ -21,7 +21,7 @@ def key_of_run(page: Page) -> str:
 def test_asked_again_after_a_lost_answer_it_has_the_same_key(visit: Opener) -> None:
     page = visit(expected=("ERR_", "Failed to load"))
     page.get_by_label("Prompt", exact=True).fill("harbour")
-    page.route("**/api/runs", lambda route: route.abort("connectionreset"))
+    intercept(page, "**/api/runs", lambda route: route.abort("connectionreset"))
     first = key_of_run(page)
     expect(page.get_by_text("Triptych’s server does not answer.")).to_be_visible()
     assert re.fullmatch("[0-9a-f]{32}", first)
@@ -51,7 +51,7 @@ def test_an_answer_that_breaks_off_is_none_and_is_asked_for_by_the_same_key(visi
 
         threading.Thread(target=listen, daemon=True).start()
         elsewhere = f"http://127.0.0.1:{broken.getsockname()[1]}/api/runs"
-        page.route("**/api/runs", lambda route: route.continue_(url=elsewhere))
+        intercept(page, "**/api/runs", lambda route: route.continue_(url=elsewhere))
         first = key_of_run(page)
         expect(page.get_by_text("Triptych’s server does not answer.")).to_be_visible()
     page.unroute("**/api/runs")
@@ -61,9 +61,9 @@ def test_an_answer_that_breaks_off_is_none_and_is_asked_for_by_the_same_key(visi
 
 def test_what_a_run_tells_is_not_taken_back_by_the_plan_of_the_same_text(visit: Opener) -> None:
     page = visit(expected=("ERR_", "Failed to load"))
-    page.route("**/api/runs", lambda route: route.abort("connectionreset"))
+    intercept(page, "**/api/runs", lambda route: route.abort("connectionreset"))
     held: list[Route] = []
-    page.route("**/api/plan", lambda route: held.append(route))
+    intercept(page, "**/api/plan", lambda route: held.append(route))
     page.get_by_label("Prompt", exact=True).fill("harbour")
     heard(page, lambda: bool(held))
     page.keyboard.press("Control+Enter")

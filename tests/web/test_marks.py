@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.test_keyboard import press
 from tests.web.test_studio import FOUR, PAIR, fake, heard, tile, until
 from tests.web.test_views import violations
@@ -194,7 +194,7 @@ def test_what_would_tell_a_maker_waits_for_the_pick(visit: Opener) -> None:
 def test_what_is_typed_before_the_cull_is_there_is_meant_for_it(visit: Opener) -> None:
     page = visit(runs=[("harbour", FOUR)])
     held: list[Any] = []
-    page.route(re.compile(r"/app/cull\.js"), lambda route: held.append(route))
+    intercept(page, re.compile(r"/app/cull\.js"), lambda route: held.append(route))
     expect(page.locator(".tile[data-state=done] .acts")).to_have_count(4)
     page.locator(".frame").first.focus()
     press(page, "u Space x 4 ArrowRight ArrowLeft")  # each means something on a tile, too
@@ -213,12 +213,12 @@ def test_what_is_typed_before_the_cull_is_there_is_meant_for_it(visit: Opener) -
 def test_escape_gives_up_a_cull_that_is_on_its_way(visit: Opener) -> None:
     page = visit(runs=[("harbour", PAIR)])
     held: list[Any] = []
-    page.route(re.compile(r"/app/cull\.js"), lambda route: held.append(route))
+    intercept(page, re.compile(r"/app/cull\.js"), lambda route: held.append(route))
     expect(page.locator(".tile[data-state=done] .acts")).to_have_count(2)
     page.locator(".frame").first.focus()
     press(page, "u x Escape k")
     expect(mark(page.locator(".frame").first)).to_have_accessible_name("Kept")
-    page.route(re.compile(r"/app/cull\.js"), lambda route: route.continue_())
+    intercept(page, re.compile(r"/app/cull\.js"), lambda route: route.continue_())
     for route in held:  # it may have been asked for already
         route.continue_()
     expect(page.get_by_role("dialog")).to_have_count(0)

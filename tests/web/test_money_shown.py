@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Route, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 
 pytestmark = pytest.mark.browser
 GOOGLE, XAI = "google/gemini-3.1-flash-image", "xai/grok-imagine"
@@ -42,7 +42,7 @@ def test_the_price_before_says_what_of_it_is_a_fee(visit: Opener) -> None:
     prompt.fill("a kettle")
     expect(page.locator("#plan")).to_contain_text("image")
     expect(page.locator("#plan")).not_to_contain_text("fee")
-    page.route("**/api/plan", with_fee)
+    intercept(page, "**/api/plan", with_fee)
     prompt.fill("two kettles")
     expect(page.locator("#plan")).to_contain_text(", of it a fee of $0.0016")
 

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.emulators import Emulators
 from tests.unit.network.remote_tools import png
+from tests.web.conftest import intercept
 from tests.web.test_studio import here
 from tests.web.test_views import violations
 from tests.web.test_whole_way import Studio
@@ -103,8 +104,10 @@ def test_pictures_are_drawn_twice_only_where_the_user_says_so_and_what_differs_s
                     "outcome": "mismatch", "wrong": "suspect", "why": "It is another picture: 120 of 256 bits differ.", "accused": "suspect",
                     "pictures": sides}],
     }  # fmt: skip
-    page.route("**/api/network/checks", lambda route: route.fulfill(json=found))
-    page.route("**/api/network/checks/c1/**", lambda route: route.fulfill(body=png(160, 112), content_type="image/png"))
+    intercept(page, "**/api/network/checks", lambda route: route.fulfill(json=found))
+    intercept(
+        page, "**/api/network/checks/c1/**", lambda route: route.fulfill(body=png(160, 112), content_type="image/png")
+    )
     page.reload()
     expect(twice).to_be_checked()
     expect(page.get_by_text("has been measured 3 of 20 times")).to_be_visible()
@@ -170,7 +173,7 @@ def test_what_is_left_of_a_hubs_tokens_is_shown_and_why_there_are_no_more(page: 
     ]
     page.get_by_role("link", name="Network", exact=True).click()
     told = page.evaluate("fetch('/api/network').then(answer => answer.json())")
-    page.route("**/api/network", lambda route: route.fulfill(json={**told, "hubs": hubs}))
+    intercept(page, "**/api/network", lambda route: route.fulfill(json={**told, "hubs": hubs}))
     page.reload()
     for name, words in (
         ("first", "added here · 3 nodes · 98 tokens left"), ("second", "1 token left"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.test_studio import FOUR, PAIR
 
 from triptych.web import VERSION
@@ -87,7 +87,7 @@ def test_a_pick_that_the_server_does_not_take_is_said_and_the_row_stays_hidden(v
     page = visit(runs=[("harbour --blind", PAIR)], expected=("507",))
     expect(page.locator(".tile[data-state=done]")).to_have_count(2)
     full = {"error": {"message": "The disk is full.", "code": "storage", "triptych": {"hint": "Make room."}}}
-    page.route("**/api/picks", lambda route: route.fulfill(status=507, json=full))
+    intercept(page, "**/api/picks", lambda route: route.fulfill(status=507, json=full))
     page.locator(".tile[data-state=done] .frame").first.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog", name="Side by side")).to_be_visible()

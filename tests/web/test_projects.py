@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.emulators import Emulators
-from tests.web.conftest import Opener, watched
+from tests.web.conftest import Opener, intercept, watched
 from tests.web.test_gallery import cell, opened, sent
 from tests.web.test_studio import FOUR, called, create, until
 from tests.web.test_whole_way import Studio, done
@@ -28,7 +28,9 @@ def started(page: Page) -> list[Any]:
 
 def test_what_is_started_belongs_to_the_project_of_now_until_there_is_none(visit: Opener) -> None:
     page = visit(runs=[("a pier", FOUR[2:])])
-    page.route("**/api/instructions", lambda route: route.fulfill(json={"instructions": {"vary_subtle": "at dusk"}}))
+    intercept(
+        page, "**/api/instructions", lambda route: route.fulfill(json={"instructions": {"vary_subtle": "at dusk"}})
+    )
     create(page, "a kettle")
     until(lambda: started(page) == [None])
     choose(page, "spring-launch")

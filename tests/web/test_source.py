@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.test_edit import alpha, drag, launch, sent_mask
 from tests.web.test_keyboard import tab_to
 from tests.web.test_still import SEVEN
@@ -109,11 +109,12 @@ def test_from_the_source_it_goes_to_the_row_that_drew_it(visit: Opener) -> None:
 
 def test_a_source_that_is_gone_says_so(visit: Opener) -> None:
     page = visit(expected=("404",))
-    page.route(
+    intercept(
+        page,
         "**/api/uploads/*",
         lambda route: route.continue_() if route.request.method == "POST" else route.fulfill(status=404),
     )
-    page.route("**/api/uploads/*/thumb", lambda route: route.fulfill(status=404))
+    intercept(page, "**/api/uploads/*/thumb", lambda route: route.fulfill(status=404))
     given(page)
     expect(page.get_by_role("button", name="Paint what is to change in picture 1")).to_be_visible()  # it has arrived
     page.get_by_label("Prompt", exact=True).fill("make it dusk")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from tests.web.conftest import Opener, provider
+from tests.web.conftest import Opener, intercept, provider
 
 pytestmark = pytest.mark.browser
 PAIR = ["demo/aurora", "demo/woodcut"]
@@ -152,7 +152,7 @@ def test_retry_touches_one_tile_and_keeps_its_model_and_place(visit: Opener) -> 
 def test_who_writes_goes_on_writing_when_a_retry_is_answered(visit: Opener) -> None:
     page = visit(runs=[("harbour google!rate", ["google/gemini-3.1-flash-image"])])
     late: list[Route] = []
-    page.route("**/api/tiles/*/retry", lambda route: late.append(route))
+    intercept(page, "**/api/tiles/*/retry", lambda route: late.append(route))
     tile(page, "Gemini 3.1 Flash Image").get_by_role("button", name="Retry").click()
     heard(page, lambda: bool(late))
     prompt = page.get_by_label("Prompt", exact=True)
@@ -331,7 +331,7 @@ def test_a_friends_invite_goes_where_keys_go(visit: Opener) -> None:
         used = {"error": {"message": "This invite was used.", "triptych": {"hint": "Ask for another."}}}
         route.fulfill(json=used if len(given) == 1 else {}, status=409 if len(given) == 1 else 200)
 
-    page.route("**/api/network/invites", accepted)
+    intercept(page, "**/api/network/invites", accepted)
     field = page.get_by_label("Any provider’s key, or an invite")
     field.fill(link)
     page.get_by_role("button", name="Accept the invite of a friend").click()
@@ -425,7 +425,7 @@ def test_a_page_of_an_older_release_says_so(visit: Opener) -> None:
 
 def test_a_part_that_does_not_load_says_what_helps(visit: Opener) -> None:
     page = visit(expected=("ERR_", "Failed to load"))
-    page.route("**/app/toast.js", lambda route: route.abort())
+    intercept(page, "**/app/toast.js", lambda route: route.abort())
     page.get_by_label("Add pictures").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"words"})
     expect(page.get_by_role("alert")).to_contain_text("A part of this page did not load.")
     page.get_by_role("alert").get_by_role("link", name="Reload the page").click()
@@ -439,7 +439,7 @@ def test_text_typed_before_the_script_is_kept(browser: Browser, server: str) -> 
     fake(page, scene="keys")
 
     late: list[Route] = []
-    page.route("**/app/main.js", lambda route: late.append(route))
+    intercept(page, "**/app/main.js", lambda route: late.append(route))
     page.goto("/", wait_until="commit")
     early = page.get_by_label("Prompt", exact=True)
     early.fill("early bird")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 from tests.web.test_studio import PAIR, tile
 from tests.web.test_views import violations
 
@@ -40,8 +40,8 @@ class Server:
             "url": "https://a.example/w",
         }
         self.asked: list[tuple[str, str, Any]] = []
-        page.route("**/api/images/*/tasks", self.tasks)
-        page.route("**/api/tools/*/weights", self.tools)
+        intercept(page, "**/api/images/*/tasks", self.tasks)
+        intercept(page, "**/api/tools/*/weights", self.tools)
 
     def offers(self) -> list[dict[str, Any]]:
         here = self.weights["state"] == "here"

@@ -7,6 +7,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.unit.usage_tools import DAY_ONE, TRUST, entry, files, payload, pick
+from tests.web.conftest import intercept
 from tests.web.test_views import violations
 
 from triptych.network.usage.reading import usage
@@ -51,7 +52,7 @@ def test_the_page(
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": assets.CSP}
-    page.route("**/usage", lambda route: route.fulfill(body=html, headers=headers))
+    intercept(page, "**/usage", lambda route: route.fulfill(body=html, headers=headers))
     page.goto("/usage")
     expect(page).to_have_title("Usage · Triptych")
     expect(page.get_by_role("row", name=A).first).to_be_visible()

@@ -14,7 +14,7 @@ from tests.unit import fee_cases
 from tests.unit.test_receipt_words import strange_receipts
 from tests.vectors import make, make_receipts
 from tests.vectors.many import stored
-from tests.web.conftest import Opener
+from tests.web.conftest import Opener, intercept
 
 from triptych.catalog.load import load_cards
 from triptych.network.check_fee import fee_line
@@ -314,7 +314,7 @@ def test_it_runs_in_a_worker_where_there_is_no_page(visit: Opener) -> None:
     probe = (
         "import { verify } from './verify.js'; onmessage = async ({ data }) => postMessage((await verify(data)).lines);"
     )
-    page.route(f"**{VERIFY}probe.js", lambda route: route.fulfill(body=probe, content_type="text/javascript"))
+    intercept(page, f"**{VERIFY}probe.js", lambda route: route.fulfill(body=probe, content_type="text/javascript"))
     script = f"""const worker = new Worker('{VERIFY}probe.js', {{ type: 'module' }}), {{ decodeUrl64 }} = await use('bytes');
         const answer = new Promise((done, lost) => {{ worker.onmessage = ({{ data }}) => done(data); worker.onerror = lost; }});
         worker.postMessage({{ ...given, images: {{ 'a.png': decodeUrl64(given.images['a.png']) }} }});

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.emulators import Emulators
 from tests.web.conftest import provider, watched
 from tests.web.test_phone import PHONE, WIDE
+from tests.web.test_studio import here
 from tests.web.test_whole_way import Studio, create
 
 from triptych.web import assets
@@ -35,6 +36,7 @@ def row(page: Page, text: str) -> Locator:
 
 
 def command(page: Page, words: str) -> None:
+    here(page, "keyboard")
     page.keyboard.press("Control+k")
     page.keyboard.type(words)
     expect(page.get_by_role("dialog", name="Command palette").get_by_role("option").first).to_be_visible()

@@ -29,6 +29,6 @@ function Shot({ t, image, tile }) {
   const here = useSignal(false), lost = useSignal(false);
   if (lost.value) return h(Remark, { of: { message: say('This picture did not load.'), hint: say('Reload the page.') } });
   return html`${!here.value && t.preview && html`<img class="preview" src=${t.preview} alt="" />`}
-    <img class=${here.value ? 'picture in' : 'picture'} src=${image.view} alt=${t.maker ? s.lazy.value?.alt(t, image) : t.name} width=${image.width} height=${image.height} decoding="async" loading="lazy"
+    <img class=${here.value ? 'picture in' : 'picture'} src=${image.view} alt=${t.maker && s.lazy.value?.alt(t, image) || t.name} width=${image.width} height=${image.height} decoding="async" loading="lazy"
       onLoad=${() => { here.value = true; }} onError=${() => { lost.value = true; }} onClick=${e => { if (e.pointerType === 'touch') deed('openCompare', tile, image.id); }} />`;
 }
