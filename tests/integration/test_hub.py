@@ -13,7 +13,8 @@ from tests.unit.network.card_tools import FIRST, NODE, NODE_ID, NOW, STRANGER, b
 from tests.unit.network.remote_tools import Hand
 
 from triptych.app.hub import HubRules, hub_origin, open_hub
-from triptych.hub.directory import PROBATION_JOBS, Rules
+from triptych.hub.directory import Rules
+from triptych.hub.here import PROBATION_JOBS
 from triptych.hub.hub import Hub
 from triptych.hub.mailbox import Limits
 from triptych.hub.quota import Allowance

@@ -101,6 +101,7 @@ def _by_node(seen: Mapping[str, Any]) -> Seen:
 async def place_of(folder: Path) -> AsyncIterator[Place]:
     made = Place(folder)
     await made.start()
+    made.clock.ms += changes.BACK_MS
     try:
         yield made
     finally:
@@ -174,6 +175,10 @@ async def told(story: list[tuple[Any, ...]]) -> None:
 @given(st.lists(acts, max_size=25))
 def test_who_follows_a_list_sees_what_it_is(story: list[tuple[Any, ...]]) -> None:
     asyncio.run(told(story))
+
+
+def test_a_clock_that_is_set_back_between_two_starts_hides_nothing() -> None:
+    asyncio.run(told([("back", 2), ("ask", 1), ("start", 0), ("wait", 1)]))
 
 
 async def joined(place: Place, count: int = 3) -> None:

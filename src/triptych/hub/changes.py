@@ -8,11 +8,15 @@ Kept are the last ten minutes. Who names one before, or one before this hub was 
 """
 
 from collections import deque
+from itertools import takewhile
 
 from triptych.spec.clock import Clock
 
 MINUTE_MS = 60_000
 KEPT = 10  # minutes
+BACK_MS = (
+    60_000  # how far a clock may have been set back since this hub ran last, and told of a minute that comes again
+)
 
 
 class Changes:
@@ -22,7 +26,7 @@ class Changes:
         self._clock, self._most = clock, most
         self._number = 0
         self._now_ms = clock.now_ms()
-        self._since_ms = self._now_ms  # before it nothing is known
+        self._since_ms = self._now_ms + BACK_MS  # before it nothing is known
         self._begun: deque[tuple[int, int]] = deque()  # minutes in which something changed, with the number before
         self._gone: dict[str, int] = {}  # in the order of their numbers
 
@@ -62,7 +66,8 @@ class Changes:
 
     def gone(self, number: int) -> tuple[str, ...]:
         """The nodes that left after a number, and did not come back."""
-        return tuple(node for node, left in self._gone.items() if left > number)
+        after = takewhile(lambda one: one[1] > number, reversed(self._gone.items()))
+        return tuple(node for node, _ in after)[::-1]
 
     def _forget(self) -> None:
         while self._begun[0][0] <= self.minute - KEPT:

@@ -7,28 +7,27 @@ a node shows into its log, and holds newcomers to a little work and one network 
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import Any, Protocol
 
 import msgspec
 
 from triptych.hub.changes import Changes
 from triptych.hub.endings import Endings
+from triptych.hub.here import Here, Listing
 from triptych.hub.stamps import Stamps
 from triptych.network import bond, card, ended, stamp
 from triptych.network.bond import BondError
 from triptych.network.card import Card, CardError, Work
 from triptych.network.ended import EndedError, Ending, Word
 from triptych.network.known import Known, learn
-from triptych.network.renewal import only_renewed
+from triptych.network.renewal import only_renewed, renewal_of
 from triptych.network.stamp import Stamp, StampError
 from triptych.spec.clock import Clock
 from triptych.spec.errors import BadRequestError, RateLimitedError
 
 SCOPE = "hub"
-PROBATION_JOBS = 50
 _NOTHING: Mapping[str, Any] = {}
 _MOST_FORGOTTEN_MS = 400 * 86_400_000
 
@@ -56,27 +55,6 @@ class Rules:
     per_network: int = 16
     per_peer: int = 2_000
     most: int = 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """A node that is here now. `first_ms` is when its first card came, `jobs` how many answers of it this hub has carried, `work` the
-    stamp of its first card. `number` counts what was listed, so that who asks again is told what is new; `anew` is the number since which
-    its card was only signed anew. `via` is the hub that it was heard of from; empty for a node that is registered here."""
-
-    card: Card
-    network: str
-    first_ms: int
-    jobs: int = 0
-    work: Work | None = None
-    number: int = 0
-    anew: int = 0
-    via: str = ""
-
-    @property
-    def probation(self) -> bool:
-        """Whether it is new: its first fifty answers."""
-        return self.jobs < PROBATION_JOBS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +90,7 @@ class Directory:
         self.endings = Endings(clock, memory, enter)
         self._lock = asyncio.Lock()  # of two cards of one node the second is judged by the first
         self._remembered: dict[str, _Remembered] = {}
-        self._here: dict[str, Listing] = {}  # in the order of their numbers
+        self._here = Here()
         self.changes = Changes(clock, self.rules.most)
         self._firsts: dict[str, tuple[int, int]] = {}  # by hub, how many new nodes came from it on a day
 
@@ -219,7 +197,7 @@ class Directory:
         today = self._clock.now_ms() // 86_400_000
         day, firsts = self._firsts.get(via, (today, 0))
         firsts = firsts + first if day == today else int(first)
-        others = sum(one.via == via for one in self._here.values())
+        others = self._here.heard_of()[via]
         if firsts > self.rules.per_peer or (not listed and others >= self.rules.per_peer):
             raise RateLimitedError(f"{self.rules.per_peer} nodes of the hub {via} are listed here, or came today.")
         self._firsts[via] = (today, firsts)
@@ -274,15 +252,15 @@ class Directory:
         same = last is not None and (last.network, last.via) == (network, via)
         anew = last.anew if last is not None and same and only_renewed(last.card.line.text, found) else number
         listing = Listing(card=lean, network=network, first_ms=fresh.first_ms, jobs=fresh.jobs, work=fresh.work,
-                          number=number, anew=anew, via=via)  # fmt: skip
-        self._here.pop(found.id, None)
-        self._here[found.id] = listing
+                          number=number, anew=anew, renewal=b"" if anew == number else msgspec.json.encode(renewal_of(found)),
+                          via=via)  # fmt: skip
+        self._here.put(listing)
         return listing
 
     def since(self, number: int, most: int) -> tuple[Listing, ...]:
         """The nodes that are registered here and were listed after that `number`, oldest first: so many at most."""
         self._prune()
-        return tuple([one for one in self._after(number) if not one.via][:most])
+        return tuple([one for one in self._here.after(number) if not one.via][:most])
 
     def changed(self, minute: int) -> Changed | None:
         """What has changed since a minute began; None where that is not known any more."""
@@ -290,24 +268,21 @@ class Directory:
         number = self.changes.before(minute)
         if number is None:
             return None
-        after = self._after(number)
+        after = self._here.after(number)
         return Changed(
             tuple(one for one in after if one.anew > number), tuple(one for one in after if one.anew <= number),
             self.changes.gone(number),
         )  # fmt: skip
 
-    def _after(self, number: int) -> list[Listing]:
-        """What is here and was listed after that number, oldest first."""
-        return list(takewhile(lambda one: one.number > number, reversed(self._here.values())))[::-1]
-
     def _check_room(self, node: str, network: str) -> None:
-        here = [one for one in self.listed() if one.card.id != node and not one.via]
-        if len(here) >= self.rules.most:
+        self._prune()
+        every, beside = self._here.room(node, network)
+        if every >= self.rules.most:
             raise RateLimitedError(f"This hub lists {self.rules.most} nodes, and that is all it can.",
                                    retry_after_s=300, hint="Join another hub.")  # fmt: skip
         if is_home(network):
             return
-        if sum(one.network == network for one in here) >= self.rules.per_network:
+        if beside >= self.rules.per_network:
             raise RateLimitedError(
                 f"{self.rules.per_network} nodes of the network {network} are listed here, and that is all of one network.",
                 retry_after_s=300, hint="Join another hub with this one.",
@@ -345,11 +320,11 @@ class Directory:
         return await self.endings.add(found)
 
     def _drop(self, node: str) -> None:
-        if self._here.pop(node, None) is not None:
+        if self._here.pop(node) is not None:
             self.changes.left(node)
 
     def _prune(self) -> None:
-        for node in [node for node, one in self._here.items() if self._ended(one)]:
+        for node in self._here.ended(self._clock.now_ms()):
             self._drop(node)
 
     def find(self, node: str) -> Listing | None:
@@ -363,10 +338,22 @@ class Directory:
     def listed(self, model: str | None = None) -> tuple[Listing, ...]:
         """The nodes that are here now, in the order of their ids; with `model`, those that run it."""
         self._prune()
-        found = (
-            one for one in self._here.values() if model is None or any(m.id == model for m in one.card.body.models)
-        )
-        return tuple(sorted(found, key=lambda one: one.card.id))
+        return self._here.ordered(model)
+
+    def registered(self, nodes: Iterable[str]) -> set[str]:
+        """Those of some nodes that are registered here now."""
+        self._prune()
+        return {node for node in nodes if (one := self._here.get(node)) is not None and not one.via}
+
+    def counted(self) -> tuple[int, Mapping[str, int]]:
+        """How many nodes are here now, and how many of them by the word of each other hub."""
+        self._prune()
+        return len(self._here), self._here.heard_of()
+
+    def like(self, found: Listing) -> int:
+        """How many nodes are here now that have a model of one that is, without that one."""
+        self._prune()
+        return self._here.like(found)
 
     def _ended(self, found: Listing) -> bool:
         return self._clock.now_ms() >= found.card.body.expires_ms
@@ -376,7 +363,7 @@ class Directory:
         if (before := self._remembered.get(node)) is not None:
             before.jobs += 1
             if (here := self._here.get(node)) is not None:
-                self._here[node] = replace(here, jobs=before.jobs)
+                self._here.amend(replace(here, jobs=before.jobs))
 
     async def _remember(self, node: str, fresh: _Remembered) -> None:
         await self._memory.save(SCOPE, {node: msgspec.json.encode(fresh).decode()}, self._clock.now_ms())

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from triptych.hub.directory import Directory, Listing
+from triptych.hub.directory import Directory
+from triptych.hub.here import Listing
 from triptych.hub.labels import network_label
 from triptych.hub.mailbox import Delivery, Mailboxes
 from triptych.hub.peers import Peers
@@ -59,6 +60,10 @@ class Hub:
     def label(self, listing: Listing) -> str | None:
         """The name of the network that a node is in; see `labels`."""
         return network_label(self.labels, listing.network)
+
+    def away(self) -> list[str]:
+        """The nodes that are registered here now and do not fetch their messages, in the order of their ids."""
+        return self.boxes.away(self.directory.registered)
 
     async def revoke(self, data: bytes) -> str:
         """Raises what `Directory.revoke` raises."""

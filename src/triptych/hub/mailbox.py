@@ -9,7 +9,7 @@ that was taken and not answered ends as `NodeSilentError`.
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,15 +99,20 @@ class Mailboxes:
         self._purse = Purse(self.limits.room_bytes)
         self._of_new = Purse(self.limits.new_bytes, within=self._purse, of=" for new nodes")
         self._boxes: dict[str, _Box] = {}
+        self._resting: set[str] = set()  # all nodes without a connection, as far as somebody has asked about them
 
     def register(self, node: str, *, new: bool = False) -> None:
         """Makes a mailbox; one that is there stays. What goes through those that are `new` has a part of the room, so that nobody takes all of it
         with keys made for that."""
-        self._boxes.setdefault(node, _Box()).new = new
+        box = self._boxes.setdefault(node, _Box())
+        box.new = new
+        if not box.polls:
+            self._resting.add(node)
 
     def remove(self, node: str) -> None:
         """Ends a mailbox: what waits in it goes back to its senders."""
         box = self._boxes.pop(node, None)
+        self._resting.discard(node)
         if box is None:
             return
         self._calm(box)
@@ -125,21 +130,30 @@ class Mailboxes:
         box = self._boxes.get(node)
         return box is not None and self._present(box)
 
+    def away(self, listed: Callable[[Iterable[str]], set[str]]) -> list[str]:
+        """The nodes that do not fetch their messages now, in the order of their ids, of those that are `listed`. The others are not asked
+        about again before they fetch something or are registered anew."""
+        self._resting = listed(self._resting)
+        return sorted(node for node in self._resting if not self._present(self._boxes[node]))
+
     def _present(self, box: _Box) -> bool:
         busy = len(box.in_hand) >= self.limits.in_hand  # it asks for more when its hands are free again
         return box.polls > 0 or busy or (box.seen > 0 and self._clock.monotonic() - box.seen < self.limits.away_s)
 
     @contextmanager
-    def _at_the_hub(self, box: _Box) -> Iterator[None]:
+    def _at_the_hub(self, node: str, box: _Box) -> Iterator[None]:
         """While the node has a connection on which it fetches something. Without one for a while it is away, and then lost."""
         self._calm(box)
         box.polls += 1
+        self._resting.discard(node)
         try:
             yield
         finally:
             box.polls -= 1
             box.seen = self._clock.monotonic()
             if not box.polls:
+                if self._boxes.get(node) is box:
+                    self._resting.add(node)
                 later = asyncio.get_running_loop().call_later
                 box.alarms = (later(self.limits.away_s, self._away, box), later(self.limits.lost_s, self._lost, box))
 
@@ -241,7 +255,7 @@ class Mailboxes:
         """
         box, loop = self._box(node, start_ms), asyncio.get_running_loop()
         until = loop.time() + min(wait_s, self.limits.poll_s)
-        with self._at_the_hub(box):
+        with self._at_the_hub(node, box):
             while (delivery := self._next(node, box, start_ms)) is None and loop.time() < until:
                 # A thousand nodes wait here: each is one task, with one timer, that a message interrupts.
                 try:
@@ -257,7 +271,7 @@ class Mailboxes:
 
     async def handed(self, node: str, delivery: Delivery) -> AsyncGenerator[bytes, None]:
         """The message in pieces, for the node that has fetched it."""
-        with self._at_the_hub(self._boxes.get(node) or _Box()):
+        with self._at_the_hub(node, self._boxes.get(node) or _Box()):
             async for piece in delivery.request.read():
                 yield piece
 

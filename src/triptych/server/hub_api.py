@@ -18,24 +18,22 @@ Nothing here can be read by a page of another site, and nothing here reads a pro
 
 import asyncio
 import secrets
-from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack
 from typing import Any
 
-from msgspec import to_builtins
+from msgspec import Raw, to_builtins
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from triptych.hub.directory import Listing
 from triptych.hub.errors import NodeSilentError
+from triptych.hub.here import Listing
 from triptych.hub.hub import Hub
 from triptych.hub.quota import network_of
 from triptych.hub.spool import Spool
 from triptych.network import card
 from triptych.network.jose import encode_url64
-from triptych.network.renewal import renewal_of
 from triptych.server.body import json_object, whole_body
 from triptych.server.errors import as_json
 from triptych.server.hub_mailbox import MAILBOX, PREFIX, Carried, MailboxCall, caller_of
@@ -78,7 +76,7 @@ class HubApi:
         """What this hub is. `now_ms` lets a node see that its clock is wrong."""
         hub = self._hub
         return _json({
-            "hub": hub.url, "now_ms": hub.clock.now_ms(), "nodes": len(hub.directory.listed()),
+            "hub": hub.url, "now_ms": hub.clock.now_ms(), "nodes": hub.directory.counted()[0],
             "stamp_bits": hub.directory.rules.bits, "token_bits": hub.tickets.share.bits,
             "tokens_each_day": hub.tickets.share.each_day, "answers_per_token": hub.tickets.share.answers_per_token,
             "tokens_earned": hub.tickets.share.most_earned, "poll_s": hub.boxes.limits.poll_s,
@@ -88,9 +86,9 @@ class HubApi:
 
     def _peers(self) -> list[dict[str, Any]]:
         """The hubs whose cards are taken over here, and how asking each went last."""
-        listed = Counter(one.via for one in self._hub.directory.listed())
+        _, listed = self._hub.directory.counted()
         return [
-            {"hub": one.origin, "nodes": listed[one.origin], "heard_ms": one.heard_ms, "fault": one.fault, "refused": one.refused,
+            {"hub": one.origin, "nodes": listed.get(one.origin, 0), "heard_ms": one.heard_ms, "fault": one.fault, "refused": one.refused,
              "refusal": one.refusal, **self._doubted(one.origin)}
             for one in (self._hub.peers.states if self._hub.peers is not None else ())
         ]  # fmt: skip
@@ -118,11 +116,10 @@ class HubApi:
         changed = None if named is None else directory.changed(named)
         if changed is None:
             return _json({**told, "whole": True, "cards": [self._seen(one) for one in directory.listed(model)]})
-        here = self._hub.boxes.here
+        renewed = b",".join([one.renewal for one in changed.renewed])
         return _json({
-            **told, "whole": False, "cards": [self._seen(one) for one in changed.fresh],
-            "renewed": [to_builtins(renewal_of(one.card)) for one in changed.renewed], "gone": changed.gone,
-            "away": [one.card.id for one in directory.listed() if not one.via and not here(one.card.id)],
+            **told, "whole": False, "cards": [self._seen(one) for one in changed.fresh], "renewed": Raw(b"[%b]" % renewed),
+            "gone": changed.gone, "away": self._hub.away(),
         })  # fmt: skip
 
     def _page(self, since: str) -> dict[str, Any]:
@@ -141,7 +138,7 @@ class HubApi:
     def _seen(self, one: Listing) -> dict[str, Any]:
         boxes = self._hub.boxes
         return {"card": one.card.line.text, "first_ms": one.first_ms, "jobs": one.jobs, "probation": one.probation,
-                "here": boxes.here(one.card.id), "waiting": boxes.depth(one.card.id), "network": self._hub.label(one),
+                "here": not one.via and boxes.here(one.card.id), "waiting": boxes.depth(one.card.id), "network": self._hub.label(one),
                 "via": one.via}  # fmt: skip
 
     async def publish(self, request: Request) -> Response:

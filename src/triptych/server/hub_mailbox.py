@@ -67,11 +67,8 @@ def _idle(hub: Hub, node: str) -> str:
     found = hub.directory.find(node)
     if found is None:
         return as_json({"listed": False}).decode()
-    mine = {model.id for model in found.card.body.models}
-    same = [one for one in hub.directory.listed() if one.card.id != node
-            and mine & {model.id for model in one.card.body.models}]  # fmt: skip
     return as_json(
-        {"listed": True, "probation": found.probation, "jobs": found.jobs, "same_models": len(same)}
+        {"listed": True, "probation": found.probation, "jobs": found.jobs, "same_models": hub.directory.like(found)}
     ).decode()
 
 

@@ -8,7 +8,8 @@ import pytest
 from tests.unit.network.card_tools import DAY, FIRST, NODE, NODE_ID, NOW, OWNED, OWNER, SECOND, STRANGER, body, made
 from tests.unit.network.remote_tools import Hand
 
-from triptych.hub.directory import PROBATION_JOBS, CardRefusedError, Directory, Rules
+from triptych.hub.directory import CardRefusedError, Directory, Rules
+from triptych.hub.here import PROBATION_JOBS
 from triptych.network import bond, card, stamp
 from triptych.network.card import Work
 from triptych.network.jose import kid_of
