@@ -132,6 +132,8 @@ class BlackForestLabs(WithJobs[Task]):
             raise invalid("images", "List should have at most 10 items after validation", "too_long")
         given = [body[name] for name in sorted(numbered | {"image", "image_prompt"}) if name in body]
         sizes = [picture(one) for one in (*given, *listed)]
+        if model == "flux-3-image" and any(min(size) < 256 for size in sizes):
+            raise invalid("images", "Image must be at least 256x256 pixels", "value_error")
         if model == "flux-pro-1.0-fill" and "image" not in body:
             raise invalid("image", "Field required", "missing")
         if "mask" in body and picture(body["mask"]) != sizes[0]:

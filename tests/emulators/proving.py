@@ -26,6 +26,7 @@ from triptych.imaging.header import header
 from triptych.provider_kit import laws
 from triptych.provider_kit.driver import HttpImageModel
 from triptych.provider_kit.playback import PlayedClock
+from triptych.provider_kit.upstream import as_count
 from triptych.spec.errors import TriptychError
 from triptych.spec.image import AspectRatio, ImageRequest, ImageResult, Size
 from triptych.spec.model import CallContext, ModelCard
@@ -96,7 +97,7 @@ class _Desk:
         model = HttpImageModel(self.card, adapter, self.client, key, self.clock, base_url=self.emulator.base_url)
         context = CallContext(call_id="prove", deadline=self.clock.monotonic() + 600, tell=tell)
         try:
-            made = await model.generate(_with_real_pictures(request), context)
+            made = await model.generate(_with_real_pictures(request, self.card), context)
         except TriptychError as error:
             return f"{type(error).__name__}: {error.message}"
         finally:
@@ -125,9 +126,9 @@ async def _cells(card: ModelCard, desk: _Desk) -> Found:
     return found
 
 
-def _with_real_pictures(request: ImageRequest) -> ImageRequest:
+def _with_real_pictures(request: ImageRequest, card: ModelCard) -> ImageRequest:
     """Each picture of a size that every provider takes, and no two alike."""
-    sides = (64 + 2 * place for place in range(len(request.images)))
+    sides = ((as_count(card.extra.get("least_input_side")) or 64) + 2 * place for place in range(len(request.images)))
     images = tuple(laws.picture(one.role, side) for one, side in zip(request.images, sides, strict=True))
     return replace(request, images=images, mask=None if request.mask is None else laws.picture("edit", 64))
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.adapter_kit import B64, CARDS, PNG, answer, picture, png
+from tests.unit.adapter_kit import B64, CARDS, PNG, answer, large, picture, png
 
 from triptych.http.message import HttpRequest, HttpResponse, ServerSentEvent, Step
 from triptych.provider_kit import law_strategies as some
@@ -70,7 +70,7 @@ WISHES: dict[str, st.SearchStrategy[Any]] = {
     "previews": st.integers(1, 4),
     "user": st.text(min_size=1, max_size=8),
     "knobs": st.dictionaries(st.sampled_from(["stylize", "chaos", "tile", "iw", "raw"]), st.just(1), min_size=1),
-    "images": st.lists(st.sampled_from([picture(), picture(role="style")]), min_size=1, max_size=3).map(tuple),
+    "images": st.lists(st.sampled_from([large(), large(role="style")]), min_size=1, max_size=3).map(tuple),
     "n": st.integers(2, 4),
 }
 REQUESTS = st.builds(
@@ -195,7 +195,7 @@ def test_what_decides_the_price_is_always_sent(card: ModelCard) -> None:
 
 @PER_CARD
 def test_a_mask_is_never_lost(card: ModelCard) -> None:
-    prepared = built(card, ImageRequest(prompt="x", images=(picture(),), mask=MASK))
+    prepared = built(card, ImageRequest(prompt="x", images=(large(),), mask=MASK))
     assert (prepared is not None) == ("edit" in card.capabilities.operations)
     if prepared is not None:
         kinds = {note.feature: note.kind for note in prepared.adjustments}

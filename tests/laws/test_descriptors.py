@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.laws.test_adapters import ALL, SERVED
-from tests.unit.adapter_kit import picture, png
+from tests.unit.adapter_kit import large, picture, png
 
 from triptych.catalog.descriptors import descriptors
 from triptych.server.openai_fields import read_call
@@ -27,7 +27,7 @@ WISHES: dict[str, Any] = {
 def asked(card: ModelCard, **fields: Any) -> ImageRequest:
     """The smallest request of a model, with these fields."""
     edits = "generate" not in card.capabilities.operations or "mask" in fields
-    return replace(ImageRequest(prompt="a kettle"), **({"images": (picture(),)} if edits else {}) | fields)
+    return replace(ImageRequest(prompt="a kettle"), **({"images": (large(),)} if edits else {}) | fields)
 
 
 def told(card: ModelCard, **fields: Any) -> dict[str, str]:
@@ -47,7 +47,7 @@ def tried(name: str, line: dict[str, Any]) -> list[tuple[Any, bool]]:
         words = line["values"]
         return [(read(name, word), word in native if isinstance(native, list) else native) for word in words]
     if name == "image":
-        every = tuple(picture(png(size=(8, 6 + place)), "style" if place else "edit") for place in range(line["max"]))
+        every = tuple(large(png(size=(8, 6 + place)), "style" if place else "edit") for place in range(line["max"]))
         return [(every[:count], native) for count in {1, line["max"]}]
     if name == "aspect_ratio":
         ends = (line["min"], line["max"], 1)

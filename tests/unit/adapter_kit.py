@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pybase64
@@ -32,6 +33,11 @@ B64 = pybase64.b64encode(PNG).decode()
 
 def picture(data: bytes = PNG, role: Role = "edit", media_type: str = "image/png") -> InputImage:
     return InputImage(data, media_type, hashlib.sha256(data).hexdigest(), 8, 6, role)
+
+
+def large(data: bytes = PNG, role: Role = "edit") -> InputImage:
+    """The same, said to be of a size that every model takes."""
+    return replace(picture(data, role), width=512, height=384)
 
 
 def request(prompt: str = "a steel kettle", **fields: Any) -> ImageRequest:

@@ -1,6 +1,7 @@
 """Black Forest Labs, against its protocol: submit, ask at the named address, fetch elsewhere without the key."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from triptych.spec.image import AspectRatio, Cost, ImageRequest, Size
 from triptych.spec.model import Progress
 
 PRO, NEW, FILL = CARDS["bfl/flux-2-pro"], CARDS["bfl/flux-3-image"], CARDS["bfl/flux-pro-1.0-fill"]
+LARGE = replace(picture(), width=256, height=300)
 ADDRESS = "https://api.us1.bfl.ai/v1/get_result?id=req-1"
 TAKEN = {"id": "req-1", "polling_url": ADDRESS, "cost": 3.0, "input_mp": 0.0, "output_mp": 1.05}
 READY: dict[str, Any] = {"id": "req-1", "status": "Ready", "progress": None, "details": None,
@@ -45,12 +47,25 @@ def test_the_bodies_are_exactly_these() -> None:
         "prompt": "an otter", "width": 1024, "height": 768, "seed": 1, "output_format": "jpeg",
     }  # fmt: skip
     assert kinds(prepared) == {"size": "native", "seed": "native", "output_format": "native"}
-    assert body_of(NEW, aspect_ratio=AspectRatio(16, 9), resolution="512", images=(picture(), picture())) == {
+    assert body_of(NEW, aspect_ratio=AspectRatio(16, 9), resolution="512", images=(LARGE, LARGE)) == {
         "prompt": "a steel kettle", "aspect_ratio": "16:9", "resolution": "768sq", "images": [B64, B64], "grounding": True,
     }  # fmt: skip
     assert body_of(NEW) == {
         "prompt": "a steel kettle", "aspect_ratio": "1:1", "resolution": "1k", "grounding": True,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "height"), [(255, 300), (300, 255), (8, 6)])
+def test_a_picture_that_is_too_small_is_refused_before_it_is_sent(width: int, height: int) -> None:
+    small = replace(LARGE, width=width, height=height, role="style")
+    with pytest.raises(errors.BadRequestError) as caught:
+        body_of(NEW, images=(LARGE, small))
+    assert caught.value.message == (
+        f"FLUX.3 takes pictures of 256 pixels a side or more; @img2 (style) has {width}x{height}."
+    )
+    assert (caught.value.param, caught.value.billed) == ("image", "no")
+    assert caught.value.hint == "Give a larger one, or enlarge it first."
+    assert "input_image" in body_of(PRO, images=(small,))
 
 
 def test_an_edit_follows_its_picture_and_further_ones_are_numbered() -> None:

@@ -16,6 +16,7 @@ from tests.unit.adapter_kit import CARDS
 from triptych.http.message import HttpRequest
 from triptych.provider_kit import law_strategies as some
 from triptych.provider_kit import laws
+from triptych.provider_kit.upstream import as_count
 from triptych.providers import ADAPTERS, row_adapters
 from triptych.spec.errors import BadRequestError
 from triptych.spec.model import ModelCard
@@ -49,7 +50,7 @@ def test_whatever_is_built_is_taken(
     card: ModelCard, emulators: Emulators, client: httpx.Client, data: st.DataObject
 ) -> None:
     request = data.draw(some.requests_for(card))
-    sides = (64 + 2 * place for place in range(len(request.images)))
+    sides = ((as_count(card.extra.get("least_input_side")) or 64) + 2 * place for place in range(len(request.images)))
     images = tuple(laws.picture(one.role, side) for one, side in zip(request.images, sides, strict=True))
     request = replace(request, images=images)
     if request.mask is not None:

@@ -79,7 +79,7 @@ def test_an_emulated_mask_is_a_mask() -> None:
     ("param", "reason"),
     [
         ("size", "size_unsupported"),
-        ("image", "too_many_inputs"),
+        ("image", "request_unsupported"),
         ("mask", "mask_unsupported"),
         ("prompt", "request_unsupported"),
     ],

@@ -212,7 +212,8 @@ class Fit:
 
     def images(self) -> tuple[InputImage, ...]:
         """The input pictures, cut at the model's limit: the picture to edit first, then subject, layout, style. What the
-        others are for goes unsaid, because no field holds it: an adapter that can say it records `roles` anew."""
+        others are for goes unsaid, because no field holds it: an adapter that can say it records `roles` anew. One of which
+        a side is shorter than the card's `extra.least_input_side` is an error."""
         images, limit = self.request.images, self.card.capabilities.max_input_images
         if not images:
             return ()
@@ -222,6 +223,7 @@ class Fit:
                 hint="Choose a model that can edit, or remove the pictures.",
             )  # fmt: skip
         sent, left = chosen_first(images, limit)
+        self._large_enough(images, sent)
         if left:
             self.record("images", "adjusted",
                         f"{limit} of {len(images)} pictures sent; left out: {names_of(images, left)}")  # fmt: skip
@@ -232,6 +234,17 @@ class Fit:
             self.record("roles", "unsupported", f"no field says what a picture is for: {names_of(images, unsaid)} "
                         f"{'goes' if len(unsaid) == 1 else 'go'} without it")  # fmt: skip
         return tuple(images[index] for index in sent)
+
+    def _large_enough(self, images: Sequence[InputImage], sent: Sequence[int]) -> None:
+        least = self.card.extra.get("least_input_side")
+        small = [i for i in sent if isinstance(least, int) and min(images[i].width, images[i].height) < least]
+        if small:
+            first = images[small[0]]
+            raise BadRequestError(
+                f"{self.card.name} takes pictures of {least} pixels a side or more; {names_of(images, small[:1])} has "
+                f"{first.width}x{first.height}.",
+                param="image", provider=self.card.provider, hint="Give a larger one, or enlarge it first.",
+            )  # fmt: skip
 
     def turns(self, able: Callable[[Turn], bool]) -> tuple[Turn, ...]:
         """Earlier turns of the conversation that this very model made and that are `able` to be sent, as many of the last

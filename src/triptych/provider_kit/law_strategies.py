@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from triptych.http.message import HttpResponse
 from triptych.provider_kit.laws import picture
+from triptych.provider_kit.upstream import as_count
 from triptych.spec.image import TASKS, AspectRatio, ImageRequest, InputImage, Role, Size, Turn, WeightedPart
 from triptych.spec.json import Json
 from triptych.spec.model import ModelCard
@@ -55,7 +56,7 @@ def requests_for(draw: st.DrawFn, card: ModelCard) -> ImageRequest:
     task = draw(st.sampled_from([None, *tasks] if card.draws else tasks))
     edits = bool(task) or "generate" not in caps.operations or ("edit" in caps.operations and draw(st.booleans()))
     count = draw(st.integers(min_value=1, max_value=caps.max_input_images + 1)) if edits else 0
-    images = _pictures(draw, count)
+    images = _pictures(draw, count, as_count(card.extra.get("least_input_side")) or 8)
     text = st.sampled_from(["fog", "text, watermark"])
     values = {
         "size": st.builds(Size, sides, sides)
@@ -100,8 +101,8 @@ def _turns(card: ModelCard) -> st.SearchStrategy[tuple[Turn, ...]]:
     return st.lists(one, max_size=2).map(tuple)
 
 
-def _pictures(draw: st.DrawFn, count: int) -> tuple[InputImage, ...]:
-    return tuple(picture(draw(st.sampled_from(_ROLES)), size) for size in range(8, 8 + 2 * count, 2))
+def _pictures(draw: st.DrawFn, count: int, least: int) -> tuple[InputImage, ...]:
+    return tuple(picture(draw(st.sampled_from(_ROLES)), size) for size in range(least, least + 2 * count, 2))
 
 
 def _deep() -> st.SearchStrategy[bytes]:

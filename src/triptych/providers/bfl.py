@@ -2,7 +2,8 @@
 
 Source: @ai-sdk/black-forest-labs 2.0.41, black-forest-labs/skills at d0793c8 (2026-02-03), the FLUX.3 page of 2026-10-01.
 What a card has in `extra`: `shape` is `aspect_ratio` or `width_height`; `pictures` is how input pictures go in, `numbered`
-(`input_image`, `input_image_2` …), `list` (`images`), `prompt` (`image_prompt`) or `source` (`image`, with `mask`).
+(`input_image`, `input_image_2` …), `list` (`images`), `prompt` (`image_prompt`) or `source` (`image`, with `mask`);
+`least_input_side` is the shortest side of a picture that it takes.
 """
 
 import math

@@ -21,7 +21,6 @@ from triptych.spec.replacing import replace
 from triptych.spec.routing import EndpointState, Features, LatencySource, Policy, Reason, Snapshot
 
 _SIZE_FIELDS = frozenset({"size", "aspect_ratio", "resolution"})
-_IMAGE_FIELDS = frozenset({"image", "images"})
 Liking = Mapping[str, tuple[int, int]]
 """By model family: how much the user likes it and how sure that is, as strength and standard deviation in milli-logits."""
 NO_LIKING: Liking = {}
@@ -188,6 +187,4 @@ def _plan(endpoint: Endpoint, request: ImageRequest) -> tuple[tuple[Adjustment, 
 def _reason_for(refusal: BadRequestError) -> Reason:
     if refusal.param in _SIZE_FIELDS:
         return "size_unsupported"
-    if refusal.param in _IMAGE_FIELDS:
-        return "too_many_inputs"
     return "mask_unsupported" if refusal.param == "mask" else "request_unsupported"
