@@ -1,12 +1,14 @@
 """Small copies of pictures: how large, made once, in time, and by whom nobody waits."""
 
 import asyncio
+import gc
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 from tests.unit.studio_doubles import FakeWorkshop, picture
 
 from triptych.spec.errors import HostileContentError, NotFoundError
@@ -117,3 +119,34 @@ async def test_a_picture_that_cannot_be_opened_holds_up_no_other(
 
 def test_all_of_them_are_deleted_with_the_picture() -> None:
     assert set(SMALL) < set(DERIVED)
+
+
+@pytest.mark.parametrize("error", [HostileContentError("This is no picture."), RuntimeError("the workshop is closed")])
+async def test_what_fails_after_its_last_waiter_went_is_heard_once(
+    copies: SmallCopies, blobs: ObjectBlobs, shrinker: Shrinker, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    unheard: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def fails(data: bytes, side: int = 256) -> bytes:
+        begun.set()
+        await go.wait()
+        raise error
+
+    monkeypatch.setattr(shrinker, "thumbnail", fails)
+    with capture_logs() as logs:
+        waiter = asyncio.create_task(copies.get(await blobs.put(picture()), THUMB))
+        await begun.wait()
+        making = next(iter(copies._under_way.values()))
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        go.set()
+        await asyncio.wait({making})
+        await asyncio.sleep(0)
+        del making, waiter
+        gc.collect()
+    assert unheard == []
+    told = "a small copy was not made" + (" yet" if isinstance(error, HostileContentError) else "")
+    assert [entry["event"] for entry in logs] == [told]

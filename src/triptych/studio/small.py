@@ -64,7 +64,11 @@ class SmallCopies:
         if task is None:
             task = self._under_way[sha256] = asyncio.create_task(self._make(sha256))
             task.add_done_callback(lambda _: self._under_way.pop(sha256, None))
-        return await asyncio.shield(task)  # one who goes away takes it from nobody else
+        try:
+            return await asyncio.shield(task)  # one who goes away takes it from nobody else
+        except asyncio.CancelledError:
+            task.add_done_callback(_hear)  # who went may have been the last to wait for it
+            raise
 
     async def _make(self, sha256: str) -> dict[str, bytes]:
         data = await self._blobs.get(sha256)
@@ -78,3 +82,12 @@ class SmallCopies:
         for kind, copy in made.items():
             await self._blobs.put_derived(sha256, kind, copy)
         return made
+
+
+def _hear(task: asyncio.Task[dict[str, bytes]]) -> None:
+    """Of a copy that nobody may be waiting for any more: how it ended, where it failed."""
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, TriptychError):
+        _log.info("a small copy was not made yet", reason=error.message)
+    elif error is not None:
+        _log.error("a small copy was not made", exc_info=error)
