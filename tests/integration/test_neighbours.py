@@ -113,6 +113,18 @@ async def test_a_restart_goes_on_with_the_same_job(world: Land) -> None:
     assert calls == [("submit", None), ("poll", name)], "what the node signed is named by the call that brought it"
 
 
+async def test_a_studio_that_was_stopped_knows_when_it_heard_of_a_node_last(world: Land) -> None:
+    node = world.node(hubs=(A,))
+    await node.join()
+    app = await world.open(A)
+    first = app.neighbours.nodes()[0].kept.heard_ms
+    while (last := app.neighbours.nodes()[0].kept.heard_ms) == first:
+        await app.neighbours.pull()
+    await world.close()
+    app = await world.open("")
+    assert [(one.id, one.kept.heard_ms) for one in app.neighbours.nodes()] == [(node.id, last)]
+
+
 async def test_nobody_waits_for_a_node_that_is_away(world: Land) -> None:
     node = world.node()
     await node.join()

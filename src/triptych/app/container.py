@@ -130,6 +130,7 @@ class App:
         await self.drift.close()
         await self.audits.close()
         await self.studio.shutdown()
+        await self.neighbours.close()
         await self.local.close()
         await self.gallery.close()
         await self.health_news.close()

@@ -20,6 +20,7 @@ from triptych.app.hub_gossip import HubGossip
 from triptych.app.hub_proofs import HubProofs, proved_hubs
 from triptych.app.models import Models, ProviderState
 from triptych.app.neighbour import MOST_KNOWN, Neighbour, Remembered, heard, readable, unlisted
+from triptych.app.node_memory import NodeMemory
 from triptych.app.paying import Paying
 from triptych.app.purse import Purse
 from triptych.app.remote_model import Asked, RemoteModel, model_card, provider_of
@@ -45,7 +46,7 @@ from triptych.spec.model import ModelCard
 from triptych.store.base import RecordStore, Vault
 from triptych.store.network import NetworkMemory
 
-NODES, INVITES, RECEIPTS = "nodes", "invites", "node-receipts"
+INVITES, RECEIPTS = "invites", "node-receipts"
 CONSENT = "community"
 """One switch for all nodes whose operators nobody here knows."""
 PULL_S = 60.0
@@ -100,7 +101,7 @@ class Neighbours:
         self._invited: dict[str, _Invited] = {}
         self._kept: dict[str, Remembered] = {}
         self._offered: dict[str, tuple[ModelCard, ...]] = {}
-        self._proofs = HubProofs(memory, clock)
+        self._nodes, self._proofs = NodeMemory(memory, clock), HubProofs(memory, clock)
         self._gossip = HubGossip(memory, clock, self._proofs)
         self._endings = StudioEndings(clock, self._owner_of, lambda node: node in self._kept or node in self._invited)
         self.purse, self.paying = Purse(memory, vault, clock, self._proofs.has), Paying(vault, store, memory, clock)
@@ -118,10 +119,7 @@ class Neighbours:
         self._added = tuple(str(one) for one in added) if isinstance(added, list) else ()
         for node, body in (await self._memory.all(INVITES)).items():
             self._invited[node] = msgspec.json.decode(body, type=_Invited)
-        for node, body in (await self._memory.all(NODES)).items():
-            kept = msgspec.json.decode(body, type=Remembered)
-            if node in self._invited or self._clock.now_ms() - kept.heard_ms < FORGET_MS:
-                self._kept[node] = kept
+        self._kept = await self._nodes.load(FORGET_MS, self._invited)
         await self._proofs.load()
         await self._gossip.load()
         await self.paying.load()
@@ -132,11 +130,12 @@ class Neighbours:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.purse.keep(self._heard))
             while True:
-                try:
-                    await self.pull()
-                except StorageError as error:
-                    _log.warning("nodes cannot be remembered", reason=str(error))
+                await _as_far_as_stored(self.pull())
                 await self._clock.sleep(PULL_S)
+
+    async def close(self) -> None:
+        """Keeps when each node was heard of last."""
+        await _as_far_as_stored(self._nodes.save_times(self._kept))
 
     def _heard(self) -> Mapping[str, Meeting]:
         """The hubs that answer, and list somebody."""
@@ -290,7 +289,6 @@ class Neighbours:
         async with self._lock:
             origins = tuple(self.hubs())
             answers = await asyncio.gather(*(self._cards(origin) for origin in origins))
-            before = dict(self._kept)
             for origin, seen in zip(origins, answers, strict=True):
                 if seen is not None:
                     await self._take(origin, seen)
@@ -298,8 +296,7 @@ class Neighbours:
             for node, kept in self._kept.items():
                 for origin in (one for one in (*kept.hubs, *kept.told, *kept.clashes) if one not in origins):
                     self._kept[node] = unlisted(self._kept[node], origin)
-            fresh = {node: kept for node, kept in self._kept.items() if before.get(node) != kept}
-            await self._remember(fresh)
+            await self._nodes.look(self._kept, self._offered.keys() | self._invited.keys())
             await self.paying.load()
             await self._offer()
             await self._tidy()
@@ -315,7 +312,7 @@ class Neighbours:
         ]
         gone = [node for _, node in sorted(loose)[: max(0, len(loose) - MOST_KNOWN)]]
         if gone:
-            await self._memory.forget(NODES, *gone)
+            await self._nodes.forget(gone)
             for node in gone:
                 del self._kept[node]
 
@@ -383,8 +380,7 @@ class Neighbours:
             self._kept[node] = unlisted(self._kept[node], origin)
 
     async def _remember(self, fresh: Mapping[str, Remembered]) -> None:
-        now = self._clock.now_ms()
-        await self._memory.save(NODES, {node: msgspec.json.encode(kept).decode() for node, kept in fresh.items()}, now)
+        await self._nodes.save(fresh)
         self._kept |= fresh
 
     # Their models among the others.
@@ -495,3 +491,10 @@ class Neighbours:
         if found is None:
             raise NotFoundError("No node's receipt of this name is kept here.")
         return found
+
+
+async def _as_far_as_stored(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except StorageError as error:
+        _log.warning("nodes cannot be remembered", reason=str(error))
