@@ -15,12 +15,13 @@ import tomllib
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
 
 import pytest
 from tests.emulators import held_port
+from tests.integration.door import Door
 from tests.integration.tiny_models import CALM, models_folder
 from tests.unit.network.test_node_receipt import BODY, RED
 from tests.unit.network.test_node_receipt import receipt as signed_by_node
@@ -35,9 +36,10 @@ from triptych.node.owning import make_owner
 from triptych.providers import row_from_settings
 
 ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 STRANGER = ROOT / "docs/guides/verify.md"
 """Its blocks are run by somebody who has a picture, its receipt, a copy of the log and a key, and no server."""
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KNOWN = {"sh", "python", "toml", "json", "nginx", "caddy", ""}  # test_hub_front.py has those for web servers
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -99,8 +101,28 @@ def stop(process: subprocess.Popen[str]) -> int:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    process, url = started([sys.executable, "-m", "triptych", "serve"], tmp_path_factory.mktemp("data"))
+def door() -> Iterator[Door]:
+    with Door("openai", "google.genai") as opened:
+        yield opened
+
+
+def environed(folder: Path, door: Door, page: Path | None = None) -> None:
+    """Makes a folder one that the commands are run in. Those of the README, and all that `./run` starts, load the program as a reader's
+    do; the others share what that takes."""
+    if page == README:
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+    else:
+        (folder / ".venv" / "bin").mkdir(parents=True)
+        (folder / ".venv" / "bin" / "triptych").symlink_to(door.program)
+
+
+def python(block: Block, door: Door) -> list[str]:
+    return [sys.executable if block.page == README else str(door.program), "-c", block.text]
+
+
+@pytest.fixture(scope="module")
+def server(door: Door, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    process, url = started([str(door.program), "serve"], tmp_path_factory.mktemp("data"))
     yield url
     stop(process)
 
@@ -111,9 +133,9 @@ def test_no_block_has_a_language_nobody_checks() -> None:
 
 
 @pytest.mark.parametrize("block", SERVED, ids=str)
-def test_a_block_that_uses_the_server(block: Block, server: str, tmp_path: Path) -> None:
-    text = block.text.replace("http://127.0.0.1:8700", server)
-    command = [sys.executable, "-c", text] if block.language == "python" else ["sh", "-euc", text]
+def test_a_block_that_uses_the_server(block: Block, server: str, door: Door, tmp_path: Path) -> None:
+    here = replace(block, text=block.text.replace("http://127.0.0.1:8700", server))
+    command = python(here, door) if block.language == "python" else ["sh", "-euc", here.text]
     done = subprocess.run(
         command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=90, check=False
     )
@@ -123,8 +145,8 @@ def test_a_block_that_uses_the_server(block: Block, server: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
-def test_a_shell_block(block: Block, tmp_path: Path) -> None:
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+def test_a_shell_block(block: Block, door: Door, tmp_path: Path) -> None:
+    environed(tmp_path, door, block.page)
     if "local/" in block.text:  # as if it had been fetched
         if not installed():
             pytest.skip("the extra `local` is not installed")
@@ -158,10 +180,10 @@ def node_signed(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def given(door: Door, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stranger was given; whoever made it has gone."""
     data, folder = tmp_path_factory.mktemp("operator"), tmp_path_factory.mktemp("stranger")
-    process, url = started([sys.executable, "-m", "triptych", "serve"], data)
+    process, url = started([str(door.program), "serve"], data)
     try:
         for prompt in ("a fox", "a kettle", "a fox in snow"):
             body = json.dumps({"model": "auto", "prompt": prompt, "size": "256x256"}).encode()
@@ -180,13 +202,13 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     node_signed(folder)
     shutil.copytree(data / "tlog" / "public", folder / "their-log")
     shutil.rmtree(data)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
+    environed(folder, door)
     return folder
 
 
 @pytest.mark.parametrize("block", ALONE, ids=str)
-def test_a_block_that_has_nothing_but_files(block: Block, given: Path) -> None:
-    command = [sys.executable, "-c", block.text] if block.language == "python" else ["sh", "-euc", block.text]
+def test_a_block_that_has_nothing_but_files(block: Block, given: Path, door: Door) -> None:
+    command = python(block, door) if block.language == "python" else ["sh", "-euc", block.text]
     done = subprocess.run(
         command, cwd=given, env=environment(given / "none"), capture_output=True, text=True, timeout=90, check=False
     )
@@ -261,7 +283,7 @@ def meeting_points(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
 
 
 @pytest.fixture
-def door() -> Iterator[int]:
+def workers_port() -> Iterator[int]:
     """A port for workers."""
     with held_port() as port:
         yield port
@@ -273,14 +295,16 @@ def lists(hub: str, node: str) -> bool:
 
 
 @pytest.mark.parametrize("block", [b for b in NODES if not any(one in b.text for one in ENDS)], ids=str)
-def test_a_node_is_there_for_others(block: Block, meeting_points: dict[str, str], door: int, tmp_path: Path) -> None:
+def test_a_node_is_there_for_others(
+    block: Block, meeting_points: dict[str, str], workers_port: int, door: Door, tmp_path: Path
+) -> None:
     """The painters draw in it, whatever else the block names: there is no model for it here that is not slow."""
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    environed(tmp_path, door)
     text = block.text
     for name, place in meeting_points.items():
         text = text.replace(name, place)
     text = text.replace("--engine diffusers", "")
-    words = shlex.split(re.sub(r"--workers \S+", f"--workers 127.0.0.1:{door}", text))
+    words = shlex.split(re.sub(r"--workers \S+", f"--workers 127.0.0.1:{workers_port}", text))
     if (named := re.search(r"--owner (\S+)", text)) is not None:
         word = make_owner(tmp_path / "laptop").sign(open_keys(tmp_path / "data").id, int(time.time() * 1000))
         (tmp_path / named.group(1)).write_text(word)

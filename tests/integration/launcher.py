@@ -15,11 +15,15 @@ import signal
 import sys
 from pathlib import Path
 
+from alembic import command
+
+from triptych.catalog import load_cards
 from triptych.cli import commands, main
+from triptych.providers import row_cards
 
 _CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1
-LOADED = commands.app  # with all that any command needs
+LOADED = (commands.app, command, load_cards(), row_cards())  # all that any command needs, and a new database
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -33,10 +37,20 @@ def enter(holder: int) -> None:
         os.close(place)
 
 
-def begin(words: list[str], environ: dict[str, str], log: str, holder: int | None) -> None:
-    """What the new process does."""
+def die_with_parent() -> None:
+    """However that ends. Where there is no such thing, whoever started this has to see to it."""
     if sys.platform == "linux":
         LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def one_thread() -> None:
+    if sys.platform == "linux" and len([*Path("/proc/self/task").iterdir()]) > 1:
+        raise RuntimeError("a fork takes one thread along, and there are several")
+
+
+def begin(words: list[str], environ: dict[str, str], log: str, holder: int | None) -> None:
+    """What the new process does."""
+    die_with_parent()
     said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     nothing = os.open(os.devnull, os.O_RDWR)
     for at, number in ((nothing, 0), (nothing, 1), (said, 2)):
@@ -61,8 +75,7 @@ def serve() -> None:
             answer = os.waitstatus_to_exitcode(os.waitpid(ended, 0)[1])
             alive.remove(ended)
         else:
-            if sys.platform == "linux" and len([*Path("/proc/self/task").iterdir()]) > 1:
-                raise RuntimeError("a fork takes one thread along, and there are several")
+            one_thread()
             answer = os.fork()
             if answer == 0:
                 begin(**asked)

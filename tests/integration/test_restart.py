@@ -4,21 +4,19 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 from tests.emulators import Emulators, Gate, Kind, Scenario
+from tests.integration.door import Door
 from tests.integration.honest import every_line
-from tests.integration.place import SESSION, Place
+from tests.integration.place import SESSION, Place, TlsFront
 
 GOOGLE, XAI, HORDE = "google/gemini-3.1-flash-image", "xai/grok-imagine-image", "aihorde/flux.1-schnell"
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -31,9 +29,7 @@ class Process:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(60)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        self.process.communicate(timeout=90)
 
     def stop(self) -> str:
         """Ends it as Ctrl+C does; returns what it still said."""
@@ -61,16 +57,22 @@ class Process:
 Boot = Callable[[], Process]
 
 
+@pytest.fixture(scope="module")
+def door(front: TlsFront) -> Iterator[Door]:
+    """To a world in which the pictures' name leads to the emulators' files host."""
+    with Door(certificate=front.certificate) as opened:
+        yield opened
+
+
 @pytest.fixture
-def boot(own_place: Place) -> Iterator[Boot]:
+def boot(own_place: Place, door: Door) -> Iterator[Boot]:
     started: list[subprocess.Popen[str]] = []
     kept = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
 
     def begin() -> Process:
-        command = [sys.executable, "-m", "tests.integration.boot", str(own_place.front.certificate),
-                   "serve", "--port", "0", "--no-browser", "--data", str(own_place.data)]  # fmt: skip
+        command = [str(door.program), "serve", "--port", "0", "--no-browser", "--data", str(own_place.data)]
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**kept, **own_place.environ, "NO_COLOR": "1"}, stderr=subprocess.PIPE, text=True
+            command, env={**kept, **own_place.environ, "NO_COLOR": "1"}, stderr=subprocess.PIPE, text=True
         )
         started.append(process)
         assert process.stderr is not None

@@ -13,10 +13,12 @@ from tests.emulators import Emulators
 from tests.emulators.scenario import Kind
 from tests.integration.place import Place
 from tests.integration.test_receipts import serving, until
-from tests.unit.cli_tools import Program, Said
+from tests.unit.cli_tools import Program, Said, by_door
 
 from triptych.server import usage_api
 
+__all__ = ["by_door"]
+pytestmark = pytest.mark.usefixtures("by_door")
 OPENAI, DEMO = "openai/gpt-image-1-mini", "demo/woodcut"
 ROW = re.compile(r'<tr data-row="([^"]*)">(.*?)</tr>', re.DOTALL)
 CELL = re.compile(r'<td data-col="(\w+)"><data value="(\d+)">|<td data-col="(\w+)">–')

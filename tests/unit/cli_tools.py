@@ -9,10 +9,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
+from unittest import mock
 
 import pytest
 import structlog
 from tests.emulators import Emulators
+from tests.integration.door import Door
 
 from triptych.cli import main
 
@@ -79,9 +82,11 @@ def cli_on(data: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixtur
 class Program:
     """`python -m triptych …` as a process of its own."""
 
+    command: ClassVar[tuple[str, ...]] = (sys.executable, "-m", "triptych")
+
     def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "triptych", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*self.command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, env={**clean_environment(), **environment},
         )  # fmt: skip
 
@@ -109,3 +114,10 @@ class Program:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def by_door() -> Iterator[None]:
+    """Programs of a module that has many share what it takes to load one."""
+    with Door() as door, mock.patch.object(Program, "command", (str(door.program),)):
+        yield

@@ -16,13 +16,15 @@ from typing import Any
 
 import pytest
 from tests.emulators import Emulators, Gate, Scenario
-from tests.unit.cli_tools import Cli, Program, Said, cli_on, provider_environment
+from tests.unit.cli_tools import Cli, Program, Said, by_door, cli_on, provider_environment
 
 from triptych.app.container import App
 from triptych.app.owners import Owners
 from triptych.cli.output import Exit
 from triptych.cli.session import run_in_app
 
+__all__ = ["by_door"]
+pytestmark = pytest.mark.usefixtures("by_door")
 MODEL = "openai/gpt-image-2"
 
 
