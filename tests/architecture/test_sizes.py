@@ -2,6 +2,8 @@
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,37 +39,54 @@ def test_file_is_small(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= MAX_FILE
 
 
-@pytest.mark.parametrize("path", PYTHON, ids=name)
-def test_functions_and_chains_are_small(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
-    long = {f.name: (f.end_lineno or 0) - f.lineno + 1 for f in functions(tree)}
-    assert {n: lines for n, lines in long.items() if lines > MAX_FUNCTION} == {}
-    assert [n.lineno for n in ast.walk(tree) if isinstance(n, ast.If) and chain(n) > MAX_CHAIN] == []
-
-
-@pytest.mark.parametrize("path", PYTHON, ids=name)
-def test_own_modules_are_imported_at_the_top(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
-    lazy = [
-        node.lineno
-        for function in functions(tree)
-        for node in ast.walk(function)
-        if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "triptych")
-        or (isinstance(node, ast.Import) and any(a.name.split(".")[0] == "triptych" for a in node.names))
-    ]
-    assert not lazy or name(path) in LAZY_IMPORTS
-
-
 def broad(node: ast.ExceptHandler) -> bool:
     kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
     return any(k is None or (isinstance(k, ast.Name) and k.id in {"Exception", "BaseException"}) for k in kinds)
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What is asked of a module: its functions with their lines, where a long chain and a late import stand, and how many handlers are
+    broad."""
+
+    functions: dict[str, int]
+    chains: list[int]
+    lazy: list[int]
+    broad: int
+
+
+@cache
+def facts(path: Path) -> Facts:
+    tree = ast.parse(path.read_text("utf-8"))
+    return Facts(
+        functions={f.name: (f.end_lineno or 0) - f.lineno + 1 for f in functions(tree)},
+        chains=[n.lineno for n in ast.walk(tree) if isinstance(n, ast.If) and chain(n) > MAX_CHAIN],
+        lazy=[
+            node.lineno
+            for function in functions(tree)
+            for node in ast.walk(function)
+            if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "triptych")
+            or (isinstance(node, ast.Import) and any(a.name.split(".")[0] == "triptych" for a in node.names))
+        ],
+        broad=sum(isinstance(n, ast.ExceptHandler) and broad(n) for n in ast.walk(tree)),
+    )
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=name)
+def test_functions_and_chains_are_small(path: Path) -> None:
+    found = facts(path)
+    assert {n: lines for n, lines in found.functions.items() if lines > MAX_FUNCTION} == {}
+    assert found.chains == []
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=name)
+def test_own_modules_are_imported_at_the_top(path: Path) -> None:
+    assert not facts(path).lazy or name(path) in LAZY_IMPORTS
+
+
 @pytest.mark.parametrize("path", PYTHON, ids=name)
 def test_broad_handlers_stand_only_at_the_named_boundaries(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
-    found = sum(isinstance(n, ast.ExceptHandler) and broad(n) for n in ast.walk(tree))
-    assert found <= BROAD_HANDLERS.get(name(path), 0)
+    assert facts(path).broad <= BROAD_HANDLERS.get(name(path), 0)
 
 
 def test_the_checks_see_what_they_are_for() -> None:

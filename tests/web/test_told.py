@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -112,17 +113,23 @@ def stated(table: dict[str, Any], file: str) -> Iterator[tuple[str, str]]:
             yield owner["note"], file
 
 
-ROOMS = dict(modules(tuple(package for package in PACKAGES if package not in ADAPTERS)))
-PROVIDERS = dict(modules(ADAPTERS)) | dict(of_cards())
+@cache
+def rooms() -> dict[str, str]:
+    return dict(modules(tuple(package for package in PACKAGES if package not in ADAPTERS)))
+
+
+@cache
+def providers() -> dict[str, str]:
+    return dict(modules(ADAPTERS)) | dict(of_cards())
 
 
 @pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
 def test_every_sentence_of_the_server_has_its_translation(path: Path) -> None:
     served = asset(f"lang/told/{path.name}")
     assert served is not None
-    known, every = json.loads(served.body), ROOMS | PROVIDERS
-    assert len(ROOMS) > 500
-    assert len(PROVIDERS) > 200
+    known, every = json.loads(served.body), rooms() | providers()
+    assert len(rooms()) > 500
+    assert len(providers()) > 200
     assert {text: file for text, file in every.items() if text not in known} == {}
 
 
@@ -130,8 +137,8 @@ def test_every_sentence_of_the_server_has_its_translation(path: Path) -> None:
 def test_what_cards_and_adapters_say_lies_with_the_cards(path: Path) -> None:
     own, cards = json.loads(path.read_text("utf-8")), told(path.stem)
     assert own.keys() & cards.keys() == set()
-    assert {text: file for text, file in PROVIDERS.items() if text not in ROOMS and text in own} == {}
-    assert {text: file for text, file in ROOMS.items() if text in cards} == {}
+    assert {text: file for text, file in providers().items() if text not in rooms() and text in own} == {}
+    assert {text: file for text, file in rooms().items() if text in cards} == {}
 
 
 @pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
