@@ -5,6 +5,7 @@ A picture has words in four columns: `words` of its prompts and its model, `fact
 their kind, so that one index finds everything together; free text never looks into them.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,9 @@ from triptych.store.codec import search_terms, search_words
 
 SEQ_BITS = 20
 """Bits of a `seq` that count what was made in the same millisecond."""
-_MODEL, _REFERENCE, _STARS, _VERDICT, _TAG = "zm", "zr", "zs", "zk", "zt"
+_MODEL, _NODE, _REFERENCE, _STARS, _VERDICT, _TAG = "zm", "zn", "zr", "zs", "zk", "zt"
+_OF_A_NODE = re.compile(r"node/([\w-]{10})/(.+)", re.ASCII | re.IGNORECASE | re.DOTALL)
+"""A model of a node. The second part begins the id of its key: letters by chance, in which words would be found."""
 _REFERS, _REFERS_NOT = f"{_REFERENCE}any", f"{_REFERENCE}none"
 _MOST_STARS = 5
 
@@ -22,7 +25,9 @@ _MOST_STARS = 5
 def gallery_row(tile: TileRecord, picture: PictureRecord) -> dict[str, Any]:
     """A row of the gallery for a picture that nothing was said about yet."""
     start = picture.created_ms << SEQ_BITS
-    model = search_words(tile.endpoint or tile.model)
+    name = tile.endpoint or tile.model
+    node = _OF_A_NODE.fullmatch(name)
+    model = search_words(f"node {node[2]}" if node else name)
     prompt = str(tile.request.get("prompt") or "")
     texts = (prompt, picture.revised_prompt or "", " ".join(model))
     cost = picture.cost.amount_micro_usd if picture.cost is not None else None
@@ -32,8 +37,16 @@ def gallery_row(tile: TileRecord, picture: PictureRecord) -> dict[str, Any]:
         "height": picture.height, "cost_micro_usd": cost, "stars": 0, "verdict": "open", "trashed_ms": None,
         "shape": None, "tone": None, "colours": "", "tags": "[]", "alt": None, "notes": "", "signs": signs(Marks(), ""),
         "words": " ".join(word for text in texts for word in search_words(text)),
-        "facts": " ".join([*(_MODEL + word for word in model), *_references(tile.request.get("images"))]),
+        "facts": " ".join([*_facts(name), *_references(tile.request.get("images"))]),
     }  # fmt: skip
+
+
+def _facts(model: str) -> list[str]:
+    """What is kept of a model. The key of a node is one word of its own kind, which is found by a model's whole id only."""
+    if (node := _OF_A_NODE.fullmatch(model)) is None:
+        return [_MODEL + word for word in search_words(model)]
+    key = _NODE + node[1].casefold().encode().hex()
+    return [f"{_MODEL}node", key, *(_MODEL + word for word in search_words(node[2]))]
 
 
 def _references(images: Any) -> Iterator[str]:
@@ -64,8 +77,9 @@ Term = tuple[str, bool]
 def _signs(search: GallerySearch) -> Iterator[Sequence[Term]]:
     """What the facts and signs must hold: of each group one term."""
     for model in search.models:
-        words = search_words(model)
-        yield [(" ".join(_MODEL + word for word in words) or _MODEL, True)]
+        plain = [_MODEL + word for word in search_words(model)]
+        # Pictures of an earlier version have the letters of a node's key among the words of its model.
+        yield [(" ".join(words) or _MODEL, True) for words in dict.fromkeys((tuple(_facts(model)), tuple(plain)))]
     for prefix in search.references:
         yield [(_REFERENCE + prefix.lower(), True)]
     if search.referring is not None:

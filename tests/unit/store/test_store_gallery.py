@@ -298,3 +298,21 @@ async def test_pictures_of_earlier_versions_are_taken_up(made: SqlRecordStore) -
     assert await made.gallery.adopt(3) == 1
     assert await made.gallery.adopt(3) == 0
     assert await _ids(made) == "d4 c3 b2 a1"
+
+
+_KEY = "cat-Me_7fX"
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("cat", ""), ("me", ""), ("7fx", ""), ("model:cat", ""), ("model:me", ""), ("model:cat-Me_7fX", ""), ("node", "n1 n2"),
+        ("schnell", "n1 n2"), ("model:schnell", "n1 n2"), ("model:flux", "n1 n2"), ("model:node", "n1 n2"), ("fox", "n1 n2"),
+        (f"model:node/{_KEY}/flux.1-schnell", "n1"), (f"model:NODE/{_KEY}/flux", "n1"),
+        ("model:node/dog-Me_7fX/flux.1-schnell", "n2"), ("model:node/owl-Me_7fX/flux.1-schnell", ""),
+    ],
+)  # fmt: skip
+async def test_nothing_is_found_by_the_letters_of_a_node_s_key(store: SqlRecordStore, query: str, found: str) -> None:
+    await _made(store, "n1", "a fox", model=f"node/{_KEY}/flux.1-schnell")
+    await _made(store, "n2", "a fox", model="node/dog-Me_7fX/flux.1-schnell")
+    assert set((await _ids(store, query)).split()) == set(found.split())
