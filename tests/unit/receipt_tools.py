@@ -83,6 +83,19 @@ FACTS = Facts(seq=3, run=RUN, attempts=(ATTEMPT,), decisions=(DECISION,),
               job=JobHandle(provider="one", endpoint="one/kettle", job_id="job-77", state={}))  # fmt: skip
 
 
+class At(SystemClock):
+    """A clock that stands still."""
+
+    def __init__(self, at_ms: int) -> None:
+        self.at_ms = at_ms
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+
+SIGNED = At(TAKEN + 10)  # the receipt, as soon as the tile is over
+
+
 def picture_record(data: bytes = IMAGE) -> PictureRecord:
     return PictureRecord(id="img_1", tile_id="tile_1", position=0, sha256=hashlib.sha256(data).hexdigest(),
                          media_type="image/png", width=24, height=16, bytes=len(data), created_ms=9)  # fmt: skip
@@ -90,7 +103,7 @@ def picture_record(data: bytes = IMAGE) -> PictureRecord:
 
 def receipt(tile: TileRecord = TILE, facts: Facts = FACTS, signer: Signer = SIGNER) -> ReceiptRecord | None:
     pictures = (picture_record(),) if tile.state == "done" else ()
-    return ReceiptMaker(signer, SystemClock()).make(tile, pictures, facts)
+    return ReceiptMaker(signer, SIGNED).make(tile, pictures, facts)
 
 
 def made(tile: TileRecord = TILE, facts: Facts = FACTS, signer: Signer = SIGNER) -> ReceiptRecord:
@@ -109,11 +122,11 @@ class Whole:
 
 async def whole(folder: Path) -> Whole:
     record = made()
-    log = await Log.create(folder / "log", SIGNER, SystemClock())
+    log = await Log.create(folder / "log", SIGNER, SIGNED)
     for entry in (b"before", record.body.encode(), b"after"):
         await log.append(entry)
     await log.close()  # its last checkpoint is made at once
-    log = await Log.open(folder / "log", SIGNER, SystemClock())
+    log = await Log.open(folder / "log", SIGNER, SIGNED)
     proof = await log.proof(1)
     await log.close()
     evidence = Evidence(receipt=record.body.encode(), images={"a.png": IMAGE}, keys=(SIGNER.key.public,), proof=proof,

@@ -15,9 +15,11 @@ from tests.unit.receipt_tools import (
     FACTS,
     OTHER,
     POLICY,
+    SIGNED,
     SIGNER,
     SNAPSHOT,
     TRUST,
+    At,
     made,
 )
 
@@ -42,7 +44,6 @@ from triptych.network.statement import sign as sign_statement
 from triptych.network.verify import verify
 from triptych.router.bundle import policy_bytes, policy_id
 from triptych.router.sealed import seal
-from triptych.spec.clock import SystemClock
 from triptych.spec.errors import NotFoundError
 from triptych.spec.json import JsonObject
 from triptych.spec.words import utc
@@ -69,19 +70,19 @@ def stated(kind: str, payload: Mapping[str, Any], signer: Signer = SIGNER, issue
 
 
 def active(since: int, policy: str = policy_id(POLICY), signer: Signer = SIGNER) -> bytes:
-    return stated("policy", {"policy_id": policy, "active_ms": since}, signer)
+    return stated("policy", {"policy_id": policy, "active_ms": since}, signer, issued_ms=since)
 
 
 async def logged(folder: Path, *entries: bytes, cosigned_s: int | None = None) -> Path:
     """A log with these entries, and what lies beside it."""
     name, data = pack([seal(SNAPSHOT).body])
     where = {"ids": [seal(SNAPSHOT).id], "pack": name, "first": 0, "end": 1}
-    log = await Log.create(folder / "log", SIGNER, SystemClock())
+    log = await Log.create(folder / "log", SIGNER, SIGNED)
     for entry in (*entries, stated("snapshots", where)):
         await log.append(entry)
     await log.close()
     if cosigned_s is not None:
-        log = await Log.open(folder / "log", SIGNER, SystemClock())
+        log = await Log.open(folder / "log", SIGNER, SIGNED)
         text = log.checkpoint().decode().partition("\n\n")[0] + "\n"
         assert await log.cosign([WITNESS.sign(text, cosigned_s)], [WITNESS.key])
         await log.close()
@@ -96,16 +97,6 @@ async def logged(folder: Path, *entries: bytes, cosigned_s: int | None = None) -
     return public
 
 
-class ReadAt(SystemClock):
-    """The reader's clock."""
-
-    def __init__(self, at_ms: int) -> None:
-        self.at_ms = at_ms
-
-    def now_ms(self) -> int:
-        return self.at_ms
-
-
 async def lines(
     log: Path,
     receipt: bytes = RECEIPT,
@@ -114,7 +105,7 @@ async def lines(
     **more: Any,
 ) -> dict[str, tuple[str, str]]:
     evidence = Evidence(receipt=receipt, trust=trust, redecide=redecide, rederive=rederive, reclaim=reclaim, **more)
-    report = verify(await with_log(evidence, str(log), ReadAt(read_ms)))
+    report = verify(await with_log(evidence, str(log), At(read_ms)))
     return {line.what: (line.verdict, line.detail) for line in report.lines}
 
 
@@ -232,13 +223,13 @@ async def test_outcomes_are_those_that_the_keys_of_the_signer_have_signed(tmp_pa
 
     log = await logged(tmp_path, *entries)
     evidence = Evidence(receipt=RECEIPT, trust=TRUST, rederive=rederived)
-    verify(await with_log(evidence, str(log), ReadAt(ISSUED + 9)))
+    verify(await with_log(evidence, str(log), At(ISSUED + 9)))
     assert counted == [[read(RECEIPT).payload["id"], "next"]]
 
 
 async def test_in_a_log_of_somebody_else_nothing_is_missing_or_twice_and_no_policy_in_force(tmp_path: Path) -> None:
     copied = (again(OTHER, issued_ms=LATE), active(1), RECEIPT, again(id="b"), again(seq=5, id="c"))
-    log = await Log.create(tmp_path / "log", OTHER, SystemClock())
+    log = await Log.create(tmp_path / "log", OTHER, SIGNED)
     for entry in copied:
         await log.append(entry)
     await log.close()
@@ -395,4 +386,4 @@ def test_the_log_of_a_server_is_under_log(source: str, address: str) -> None:
 async def test_a_log_is_opened_from_a_folder(tmp_path: Path) -> None:
     public = await logged(tmp_path, RECEIPT)
     async with AsyncExitStack() as stack:
-        assert await asyncio.ensure_future(open_log(stack, str(public), SystemClock())("checkpoint"))
+        assert await asyncio.ensure_future(open_log(stack, str(public), SIGNED)("checkpoint"))

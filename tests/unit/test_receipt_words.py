@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.unit.cli_tools import Cli, cli_on
-from tests.unit.receipt_tools import CATALOGUE, IMAGE, OTHER, POLICY, SIGNER, SNAPSHOT, Whole, made, whole
+from tests.unit.receipt_tools import CATALOGUE, IMAGE, OTHER, POLICY, SIGNED, SIGNER, SNAPSHOT, Whole, made, whole
 from tests.unit.test_receipt_log import ISSUED, RECEIPT, active, again, lines, logged
 
 from triptych.cli.evidence_files import kind_of
@@ -23,7 +23,6 @@ from triptych.network.receipt import read, sign
 from triptych.network.verify import Evidence, verify
 from triptych.router.bundle import policy_bytes
 from triptych.router.sealed import seal
-from triptych.spec.clock import SystemClock
 from triptych.spec.words import counted, usd, utc
 from triptych.tlog.log import Log
 from triptych.tlog.policy import TrustPolicy
@@ -64,7 +63,7 @@ def test_what_is_computed_on_a_file_that_is_not_named_is_not_checked(
 
 
 async def test_another_signers_log_is_named_as_that_and_leaves_nothing_out(tmp_path: Path) -> None:
-    log = await Log.create(tmp_path / "log", OTHER, SystemClock())
+    log = await Log.create(tmp_path / "log", OTHER, SIGNED)
     for entry in (active(1, signer=OTHER), again(OTHER, issued_ms=ISSUED + MERGE_DELAY_MS + 5)):
         await log.append(entry)
     await log.close()
