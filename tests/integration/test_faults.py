@@ -283,9 +283,13 @@ def test_a_quota_of_the_day_holds_the_model_back_until_the_key_is_checked_again(
     listed = {m["id"]: m for m in place.get("/api/models").json()["models"]}
     assert listed[MODELS["google"]]["state"] == "limited"
     assert "exceeded your current quota" in listed[MODELS["google"]]["reason"]
-    held = place.make("a kettle", MODELS["google"])
-    assert (held["state"], held["error"]["code"], held["billed"]) == ("failed", "capacity", "no")
-    assert "It may be called again in 3600 s" in held["error"]["message"]
+    asked = {"text": "a kettle", "models": [MODELS["google"]]}
+    plan = place.post("/api/plan", asked).json()
+    assert (plan["images"], plan["allowed"]) == (0, False)
+    assert "It may be called again in 3600 s" in plan["per_model"][MODELS["google"]]["reason"]
+    refused = place.post("/api/runs", asked)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"] == plan["reason"]
     assert len(place.emulators.google.submits) == 1
     assert place.post("/api/providers/google/check", {}).json()["check"]["ok"] is True
     assert place.make("a kettle", MODELS["google"])["state"] == "done"
