@@ -18,11 +18,18 @@ from triptych.imaging.looks import look_distance, look_of
 from triptych.imaging.prints import print_of
 from triptych.router.budget import Caps
 from triptych.spec.drift import CheckRecord, Sample, WatchRecord
-from triptych.spec.errors import BadRequestError, BudgetError, ConflictError, NotFoundError, StorageError
+from triptych.spec.errors import (
+    BadRequestError,
+    BudgetError,
+    ConflictError,
+    NotFoundError,
+    RateLimitedError,
+    StorageError,
+)
 from triptych.spec.image import Cost, ImageRequest, ImageResult
 from triptych.spec.model import CallContext, Sent
 from triptych.store.records import SqlRecordStore
-from triptych.studio.drift import DAY_MS, Drift
+from triptych.studio.drift import AGAIN_MS, DAY_MS, Drift
 from triptych.studio.drifting import LOOK_MARGIN, SHAPE_MARGIN, look_apart, measured, shape_distance
 
 DAY_S = DAY_MS / 1000
@@ -230,6 +237,26 @@ async def test_the_schedule_checks_once_a_period_within_its_own_cap(w: Watching)
     w.bench.clock.advance(31 * DAY_S)
     assert await w.drift.tick() == 0
     assert len(w.seeded.prompts) == 18
+
+
+async def test_a_check_for_which_a_model_cannot_start_says_so_and_is_tried_again_within_the_hour(w: Watching) -> None:
+    watch = await w.drift.save(a_watch("a/seeded", "b/chance"))
+    await w.drift.schedule(watch.id, "weekly", agreed_micro_usd=12 * CALL, cap_micro_usd=10**7)
+    w.bench.clock.advance(7 * DAY_S)
+    health = w.bench.studio._router.health
+    health.begin("b/chance", "generate")
+    health.failed("b/chance", "generate", RateLimitedError("Too many.", retry_after_s=300))
+    assert await w.drift.tick() == 0
+    waiting = await w.drift.watch(watch.id)
+    assert waiting.note is not None
+    assert waiting.note.startswith("Not checked: Chance (b/chance) is not called for now")
+    assert waiting.next_ms == w.bench.clock.now_ms() + AGAIN_MS
+    w.bench.clock.advance(AGAIN_MS / 1000)
+    assert await w.drift.tick() == 1
+    await w.drift.settled()
+    again = await w.drift.watch(watch.id)
+    assert (again.note, again.next_ms) == (None, w.bench.clock.now_ms() + 7 * DAY_MS)
+    assert (len(w.seeded.prompts), len(w.chance.prompts)) == (6, 6)
 
 
 async def test_a_check_is_gone_on_with_after_a_restart_and_its_run_is_in_no_list(w: Watching) -> None:

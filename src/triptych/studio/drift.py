@@ -35,6 +35,7 @@ from triptych.studio.views import TileView
 DAY_MS = 24 * 3600 * 1000
 PERIODS: Mapping[str, int] = {"daily": DAY_MS, "weekly": 7 * DAY_MS}
 CAP_MS = 30 * DAY_MS
+AGAIN_MS = 3600 * 1000  # until a check is tried again for which a model could not start
 LOOK_EVERY_S = 60.0
 SLACK_PERCENT = 125
 """Of the price agreed to, at which a check stops: what a call costs in the end is the provider's word."""
@@ -207,6 +208,8 @@ class Drift:
             raise BudgetError("Nobody knows what this check costs, so it is not started by itself.",
                               hint="Take the model without a price out.", param="models")  # fmt: skip
         if agreed != amount:
+            if price.reasons:  # a model that cannot start now is why it costs less
+                raise ConflictError(next(iter(price.reasons.values())), param="models")
             raise ConflictError(f"A check costs about {usd(amount)} now; {_said(agreed)} was agreed to.",
                                 hint="Look at the price and confirm it.", param="agreed_micro_usd")  # fmt: skip
         return price
@@ -308,7 +311,11 @@ class Drift:
                 begun += 1
             except TriptychError as error:
                 said = " ".join(filter(None, (error.message, error.hint)))
-                await self._kept.save_watch(replace(on, note=f"Not checked: {said}"))
+                soon = error.param == "models" and isinstance(
+                    error, ConflictError
+                )  # such a model is often back before long
+                later = now + min(AGAIN_MS, PERIODS[watch.schedule]) if soon else on.next_ms
+                await self._kept.save_watch(replace(on, next_ms=later, note=f"Not checked: {said}"))
         return begun
 
     async def _within_cap(self, watch: WatchRecord, price: Price) -> None:
