@@ -61,6 +61,7 @@ def shell(  # what a page is made of
     here = (path.split("/")[1] or "studio").capitalize()
     head = "\n".join(
         [
+            '<link rel="expect" href="#boot" blocking="render">',  # on a slow machine no half of the page is drawn first
             *(f'<link rel="stylesheet" href="{base}{s}">' for s in styles),
             f'<link rel="stylesheet" href="{base}style/phone.css" media="(max-width: 640px), (pointer: coarse)">',
             f'<link rel="preload" href="{base}fonts/sans.woff2" as="font" type="font/woff2" crossorigin>',

@@ -21,18 +21,20 @@ const PARAMETERS = [
 /** @typedef {{ name: string, note: string, take: () => void }} Offer */
 const offers = signal(/** @type {Offer[]} */ ([]));
 const at = signal(0);
-let box = /** @type {HTMLTextAreaElement | null} */ (null);
+let box = /** @type {HTMLTextAreaElement | null} */ (null), looked = '';
 
-export function shut() { offers.value = []; }
+export function shut() { looked = ''; offers.value = []; }
 
 /** Looks at the word before the caret. @param {HTMLTextAreaElement} el */
 export function look(el) {
   box = el;
-  at.value = 0;
   const found = /(?:^|\s)(--|@)([\w-]*)$/.exec(el.value.slice(0, el.selectionStart));
   if (!found) return shut();
-  const [, sign, word] = found;
-  offers.value = (sign === '--' ? parameters : things)(word.toLowerCase(), sign.length + word.length);
+  const [, sign, word] = found, list = (sign === '--' ? parameters : things)(word.toLowerCase(), sign.length + word.length);
+  // What was typed before this module was here looks several times, also after an arrow was pressed.
+  at.value = looked === sign + word ? Math.max(0, Math.min(at.peek(), list.length - 1)) : 0;
+  looked = sign + word;
+  offers.value = list;
 }
 
 /** @param {string} word @param {number} length @returns {Offer[]} */

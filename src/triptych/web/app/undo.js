@@ -16,13 +16,16 @@ export function during(work) {
   return work;
 }
 
+/** Asked for once: who asks for a module twice may be answered the other way round, and what is said stands in its order. */
+let toasts = /** @type {Promise<typeof import('./toast.js')> | undefined} */ (undefined);
+
 /** Notes what was just done. @param {string} text what it was, in words @param {(latest: boolean) => unknown} back takes it back; `latest`
  * where nothing was done since
  * @param {boolean} [quiet] without a toast, only on the list of notices: it is seen where it happened */
 export function done(text, back, quiet = false) {
   const action = /** @type {Action} */ ({ name: say('Undo'), undo: true, run: () => { take(step); } });
   if (quiet) announce(text);
-  const step = /** @type {Step} */ ({ text, back, told: quiet ? import('./toast.js').then(m => m.note(text, action)) : toast(text, action) });
+  const step = /** @type {Step} */ ({ text, back, told: (toasts ??= import('./toast.js')).then(m => (quiet ? m.note : m.show)(text, action)) });
   steps = [...steps.slice(1 - MOST), step];
 }
 
