@@ -135,3 +135,10 @@ def test_any_value_is_read_or_refused(name: str, value: str) -> None:
         read_query(f"{name}:{value}")
     except BadRequestError as error:
         assert error.param == "q"
+
+
+@pytest.mark.parametrize("text", ["node/-d1wGF_Mqz/sdxl", '"node/-d1wGF_Mqz/sdxl"', "model:node/-d1wGF_Mqz/sdxl"])
+def test_the_whole_id_of_a_nodes_model_names_it_wherever_it_stands(text: str) -> None:
+    found = read_query(f"a kite {text}").search
+    assert (found.text, found.models) == ("a kite", ("node/-d1wGF_Mqz/sdxl",))
+    assert read_query("node/kite/sdxl").search.text == "node/kite/sdxl"

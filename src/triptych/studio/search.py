@@ -41,6 +41,8 @@ _STARS = re.compile(r"(>=|<=|>|<|=)?([0-5])")
 _RATIO = re.compile(r"(\d{1,4})[:x](\d{1,4})")
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
 _COLOUR = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})", re.IGNORECASE)
+_OF_A_NODE = re.compile(r'"?(node/[\w-]{10}/[^"]+)"?', re.ASCII | re.IGNORECASE)
+"""The whole id of a node's model. A part of it is the node's key, whose letters are no words."""
 _MARK = re.compile(r"[0-9a-f]{8,64}|img_\w+", re.IGNORECASE)
 _CHECK = re.compile(r"(wat|chk)_\w{1,60}")
 _MICRO = 1_000_000
@@ -65,7 +67,9 @@ def read_query(text: str, zone: str = "UTC") -> Query:
     query, words = Query(zone=_zone(zone)), []
     for piece in _PIECE.finditer(text):
         name, value, word = piece.group(1), piece.group(2), piece.group(3)
-        if name is None:
+        if name is None and (whole := _OF_A_NODE.fullmatch(word)):
+            query = _model(query, whole[1])
+        elif name is None:
             words.append(word)
         elif name.lower() in _READERS:
             query = _READERS[name.lower()](query, _bare(name, value))
