@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from structlog.testing import capture_logs
+from structlog.testing import CapturingLogger
 from tests.unit.studio_doubles import FakeWorkshop, picture
 
 from triptych.spec.errors import HostileContentError, NotFoundError
@@ -135,18 +135,19 @@ async def test_what_fails_after_its_last_waiter_went_is_heard_once(
         raise error
 
     monkeypatch.setattr(shrinker, "thumbnail", fails)
-    with capture_logs() as logs:
-        waiter = asyncio.create_task(copies.get(await blobs.put(picture()), THUMB))
-        await begun.wait()
-        making = next(iter(copies._under_way.values()))
-        waiter.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiter
-        go.set()
-        await asyncio.wait({making})
-        await asyncio.sleep(0)
-        del making, waiter
-        gc.collect()
+    logs = CapturingLogger()  # how the program's own logs are set up is another's matter
+    monkeypatch.setattr("triptych.studio.small._log", logs)
+    waiter = asyncio.create_task(copies.get(await blobs.put(picture()), THUMB))
+    await begun.wait()
+    making = next(iter(copies._under_way.values()))
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    go.set()
+    await asyncio.wait({making})
+    await asyncio.sleep(0)
+    del making, waiter
+    gc.collect()
     assert unheard == []
     told = "a small copy was not made" + (" yet" if isinstance(error, HostileContentError) else "")
-    assert [entry["event"] for entry in logs] == [told]
+    assert [call.args for call in logs.calls] == [(told,)]
