@@ -1,10 +1,14 @@
 """The gallery: what a person says about a picture, what is looked for, and what is found. Times are wall milliseconds."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from triptych.spec.image import AspectRatio
 from triptych.spec.records import PictureRecord, TileRecord
+
+OF_A_NODE = re.compile(r"node/([\w-]{10})/(.+)", re.ASCII | re.IGNORECASE | re.DOTALL)
+"""A model of a node. The second part begins the id of its key: letters by chance, in which words would be found."""
 
 Verdict = Literal["kept", "open", "rejected"]
 """What was decided about a picture; `open`: nothing yet."""

@@ -5,19 +5,16 @@ A picture has words in four columns: `words` of its prompts and its model, `fact
 their kind, so that one index finds everything together; free text never looks into them.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from triptych.spec.gallery import GallerySearch, Marks
+from triptych.spec.gallery import OF_A_NODE, GallerySearch, Marks
 from triptych.spec.records import PictureRecord, TileRecord
 from triptych.store.codec import search_terms, search_words
 
 SEQ_BITS = 20
 """Bits of a `seq` that count what was made in the same millisecond."""
 _MODEL, _NODE, _REFERENCE, _STARS, _VERDICT, _TAG = "zm", "zn", "zr", "zs", "zk", "zt"
-_OF_A_NODE = re.compile(r"node/([\w-]{10})/(.+)", re.ASCII | re.IGNORECASE | re.DOTALL)
-"""A model of a node. The second part begins the id of its key: letters by chance, in which words would be found."""
 _REFERS, _REFERS_NOT = f"{_REFERENCE}any", f"{_REFERENCE}none"
 _MOST_STARS = 5
 
@@ -26,7 +23,7 @@ def gallery_row(tile: TileRecord, picture: PictureRecord) -> dict[str, Any]:
     """A row of the gallery for a picture that nothing was said about yet."""
     start = picture.created_ms << SEQ_BITS
     name = tile.endpoint or tile.model
-    node = _OF_A_NODE.fullmatch(name)
+    node = OF_A_NODE.fullmatch(name)
     model = search_words(f"node {node[2]}" if node else name)
     prompt = str(tile.request.get("prompt") or "")
     texts = (prompt, picture.revised_prompt or "", " ".join(model))
@@ -43,7 +40,7 @@ def gallery_row(tile: TileRecord, picture: PictureRecord) -> dict[str, Any]:
 
 def _facts(model: str) -> list[str]:
     """What is kept of a model. The key of a node is one word of its own kind, which is found by a model's whole id only."""
-    if (node := _OF_A_NODE.fullmatch(model)) is None:
+    if (node := OF_A_NODE.fullmatch(model)) is None:
         return [_MODEL + word for word in search_words(model)]
     key = _NODE + node[1].casefold().encode().hex()
     return [f"{_MODEL}node", key, *(_MODEL + word for word in search_words(node[2]))]

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from triptych.imaging.prints import NAMED
 from triptych.spec.errors import BadRequestError
-from triptych.spec.gallery import Between, GallerySearch, Verdict
+from triptych.spec.gallery import OF_A_NODE, Between, GallerySearch, Verdict
 from triptych.spec.image import AspectRatio
 
 MOST_LETTERS = 1000
@@ -41,8 +41,6 @@ _STARS = re.compile(r"(>=|<=|>|<|=)?([0-5])")
 _RATIO = re.compile(r"(\d{1,4})[:x](\d{1,4})")
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
 _COLOUR = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})", re.IGNORECASE)
-_OF_A_NODE = re.compile(r'"?(node/[\w-]{10}/[^"]+)"?', re.ASCII | re.IGNORECASE)
-"""The whole id of a node's model. A part of it is the node's key, whose letters are no words."""
 _MARK = re.compile(r"[0-9a-f]{8,64}|img_\w+", re.IGNORECASE)
 _CHECK = re.compile(r"(wat|chk)_\w{1,60}")
 _MICRO = 1_000_000
@@ -67,8 +65,8 @@ def read_query(text: str, zone: str = "UTC") -> Query:
     query, words = Query(zone=_zone(zone)), []
     for piece in _PIECE.finditer(text):
         name, value, word = piece.group(1), piece.group(2), piece.group(3)
-        if name is None and (whole := _OF_A_NODE.fullmatch(word)):
-            query = _model(query, whole[1])
+        if name is None and OF_A_NODE.fullmatch(whole := word.strip('"')):
+            query = _model(query, whole)
         elif name is None:
             words.append(word)
         elif name.lower() in _READERS:
